@@ -1,0 +1,49 @@
+"""Fixtures every package's tests share: one throwaway PostgreSQL server per run, and databases on it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+ROOT = Path(__file__).parent
+
+
+def _embedded():
+    """Load the app's server module by its path: a library tested alone has no app installed."""
+    spec = importlib.util.spec_from_file_location("roomtone_test_postgres", ROOT / "apps/studio/src/studio/embedded.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The superuser's URL of a throwaway server: `TEST_POSTGRES_URL`, else one started from `TEST_POSTGRES_BIN` or the wheel."""
+    if given := os.environ.get("TEST_POSTGRES_URL"):
+        yield given
+        return
+    embedded = _embedded()
+    folder = os.environ.get("TEST_POSTGRES_BIN")
+    with embedded.throwaway(embedded.find_binaries(Path(folder) if folder else None)) as server:
+        yield server.url
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """The URL of a new empty database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = postgres_url.replace("+psycopg", "")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield postgres_url.rsplit("/", 1)[0] + f"/{name}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
