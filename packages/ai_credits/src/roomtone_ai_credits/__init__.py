@@ -1,1 +1,33 @@
-"""."""
+"""AI credits: held before a model call, settled after it; never overspent, never lost."""
+
+from .amount import CREDIT, parse, show
+from .credits import AiCredits, utc_now
+from .entries import EntryKind
+from .holds import Hold, HoldState, Settlement
+from .lots import Lot, LotKind
+from .meter import Meter
+from .pricing import ModelRate, RateCard, Usage
+from .reading import Balance, EntryView, Grant
+from .verification import Verification
+
+__all__ = [
+    "CREDIT",
+    "AiCredits",
+    "Balance",
+    "EntryKind",
+    "EntryView",
+    "Grant",
+    "Hold",
+    "HoldState",
+    "Lot",
+    "LotKind",
+    "Meter",
+    "ModelRate",
+    "RateCard",
+    "Settlement",
+    "Usage",
+    "Verification",
+    "parse",
+    "show",
+    "utc_now",
+]

@@ -1,0 +1,180 @@
+"""The books of one account in memory: postings move credits, and time is caught up in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from .entries import Book, Entry, EntryKind, Note, Posting
+from .holds import Hold, HoldState
+from .lots import Lot, LotKind, take
+from .periods import Allowance
+
+
+@dataclass(kw_only=True, slots=True)
+class Books:
+    """One account between load and save: the only place where its credits are counted.
+
+    After every verb and `tidy`, no dead lot has free credit, and there is debt only while no live lot has.
+    """
+
+    account: str
+    now: datetime
+    seq: int = 0
+    lot_count: int = 0
+    debt: int = 0
+    lots: dict[int, Lot] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    allowances: list[Allowance] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def balance(self) -> int:
+        """All credit less debt, held credit included."""
+        return sum(lot.remaining for lot in self.lots.values()) - self.debt
+
+    @property
+    def held(self) -> int:
+        """What open holds promise."""
+        return sum(lot.held for lot in self.lots.values())
+
+    @property
+    def available(self) -> int:
+        """What a new hold may take; below zero by the debt."""
+        return sum(lot.free for lot in self.live_lots()) - self.debt
+
+    @property
+    def open_holds(self) -> list[Hold]:
+        """The holds that promise credit."""
+        return [hold for hold in self.holds.values() if hold.state is HoldState.open]
+
+    @property
+    def next_grant_at(self) -> datetime | None:
+        """When the next monthly grant falls due."""
+        return min((allowance.next_at for allowance in self.allowances if allowance.is_active and allowance.amount), default=None)
+
+    @property
+    def next_change_at(self) -> datetime | None:
+        """When time alone next changes something: a hold or a lot ends, or a month begins."""
+        changes = [hold.expires_at for hold in self.open_holds]
+        changes += [lot.expires_at for lot in self.lots.values() if lot.expires_at and lot.expires_at > self.now]
+        changes += [allowance.next_at for allowance in self.allowances if allowance.is_active]
+        return min(changes, default=None)
+
+    def live_lots(self) -> list[Lot]:
+        """Lots that have not expired, soonest burnt first."""
+        return sorted((lot for lot in self.lots.values() if lot.is_live(self.now)), key=Lot.burn_order)
+
+    def post(self, kind: EntryKind, key: str, postings: Iterable[Posting], note: Note | None = None) -> Entry:
+        """Move credits as `postings` say, and record it. They must sum to zero."""
+        postings = tuple(posting for posting in postings if posting.amount)
+        assert sum(posting.amount for posting in postings) == 0, postings
+        amount = 0
+        for posting in postings:
+            if posting.book is Book.lot:
+                assert posting.lot is not None
+                lot = self.lots[posting.lot]
+                self.lots[posting.lot] = replace(lot, remaining=lot.remaining + posting.amount)
+            elif posting.book is Book.debt:
+                self.debt -= posting.amount
+            else:
+                continue
+            amount += posting.amount
+        self.seq += 1
+        entry = Entry(
+            seq=self.seq, key=key, kind=kind, at=self.now, amount=amount, balance_after=self.balance, postings=postings, note=note or Note()
+        )
+        self.entries.append(entry)
+        return entry
+
+    def issue(
+        self,
+        *,
+        amount: int,
+        key: str,
+        kind: LotKind,
+        expires_at: datetime | None = None,
+        rule: str | None = None,
+        period: int | None = None,
+        note: Note | None = None,
+    ) -> Entry:
+        """Make a lot of `amount` new credits."""
+        number = self.add_lot(kind, amount, expires_at=expires_at, rule=rule, period=period)
+        return self.post(
+            EntryKind.grant, key, [Posting(book=Book.lot, lot=number, amount=amount), Posting(book=Book.issued, amount=-amount)], note
+        )
+
+    def add_lot(
+        self, kind: LotKind, granted: int, *, expires_at: datetime | None = None, rule: str | None = None, period: int | None = None
+    ) -> int:
+        """Open an empty lot and return its number; a posting fills it."""
+        self.lot_count += 1
+        self.lots[self.lot_count] = Lot(
+            number=self.lot_count,
+            kind=kind,
+            granted=granted,
+            remaining=0,
+            granted_at=self.now,
+            expires_at=expires_at,
+            rule=rule,
+            period=period,
+        )
+        return self.lot_count
+
+    def promise(self, slices: Mapping[int, int], sign: int = 1) -> None:
+        """Mark credit of lots as held (`sign` 1) or free again (-1)."""
+        for number, amount in slices.items():
+            lot = self.lots[number]
+            self.lots[number] = replace(lot, held=lot.held + sign * amount)
+
+    def mature(self, now: datetime) -> None:
+        """Bring the account up to `now`: each hold, lot and month ends at its own instant, in order.
+
+        The result does not depend on how often or how late this is called. Time never goes back.
+        """
+        # Every pass retires at least one hold, lot or month, so the loop ends.
+        while (at := self.next_change_at) is not None and at <= now:
+            self.now = max(self.now, at)
+            self._end_holds()
+            self._expire_lots()
+            self._grant_months()
+            self._repay()
+        self.now = max(self.now, now)
+
+    def tidy(self) -> None:
+        """Restore the rules a verb may have bent: free credit of dead lots expires, free credit pays debt."""
+        self._expire_lots()
+        self._repay()
+
+    def _end_holds(self) -> None:
+        for hold in self.open_holds:
+            if hold.expires_at <= self.now:
+                self.promise(hold.slices, -1)
+                self.holds[hold.id] = replace(hold, state=HoldState.expired, slices={})
+
+    def _expire_lots(self) -> None:
+        for lot in sorted(self.lots.values(), key=Lot.burn_order):
+            if lot.free and not lot.is_live(self.now):
+                sides = [Posting(book=Book.lot, lot=lot.number, amount=-lot.free), Posting(book=Book.expired, amount=lot.free)]
+                self.post(EntryKind.expiry, f"expiry:{self.seq + 1}", sides)
+
+    def _grant_months(self) -> None:
+        for index, due in enumerate(self.allowances):
+            if due.is_active and due.next_at <= self.now:
+                self.allowances[index] = replace(due, next_period=due.next_period + 1, granted=due.amount)
+                if due.amount:
+                    self.issue_month(
+                        due, due.amount, f"month:{due.rule}:{due.anchor_at.isoformat()}:{due.timezone}:{due.next_period}", due.next_period
+                    )
+
+    def issue_month(self, allowance: Allowance, amount: int, key: str, period: int, note: Note | None = None) -> None:
+        """Issue credits that die with `period` of the allowance."""
+        expires_at = allowance.starts_at(period + 1)
+        self.issue(amount=amount, key=key, kind=LotKind.allowance, expires_at=expires_at, rule=allowance.rule, period=period, note=note)
+
+    def _repay(self) -> None:
+        parts = take(self.live_lots(), self.debt) if self.debt else {}
+        if parts:
+            sides = [Posting(book=Book.lot, lot=number, amount=-amount) for number, amount in parts.items()]
+            self.post(EntryKind.repayment, f"repayment:{self.seq + 1}", [*sides, Posting(book=Book.debt, amount=sum(parts.values()))])

@@ -1,0 +1,85 @@
+"""Credits coming in: grants, adjustments, and monthly allowances being set and ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from .books import Books
+from .entries import Book, Entry, EntryKind, Note, Posting
+from .errors import InsufficientCredits
+from .lots import LotKind, take
+from .periods import Allowance
+
+
+def grant(books: Books, *, amount: int, key: str, kind: LotKind, expires_at: datetime | None, note: Note) -> Entry:
+    """Add a lot. A debt is paid from it first."""
+    entry = books.issue(amount=amount, key=key, kind=kind, expires_at=expires_at, note=note)
+    books.tidy()
+    return entry
+
+
+def adjust(books: Books, *, amount: int, key: str, note: Note) -> Entry:
+    """Correct the account by hand: a positive amount adds a lot, a negative one takes free credit in burn order.
+
+    Raises: InsufficientCredits when less is available than a negative amount takes.
+    """
+    if amount > 0:
+        number = books.add_lot(LotKind.adjustment, amount)
+        sides = [Posting(book=Book.lot, lot=number, amount=amount)]
+    elif -amount > books.available:
+        raise InsufficientCredits(books.account, needed=-amount, available=books.available, next_grant_at=books.next_grant_at)
+    else:
+        sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in take(books.live_lots(), -amount).items()]
+    entry = books.post(EntryKind.adjustment, key, [*sides, Posting(book=Book.adjusted, amount=-amount)], note)
+    books.tidy()
+    return entry
+
+
+def set_allowance(books: Books, wanted: Allowance, *, key: str, note: Note) -> None:
+    """Give `wanted.amount` from now on. Another anchor under the same rule ends, and its unused credit with it.
+
+    Within one period the most that was given counts: setting less takes nothing back, setting more grants the difference.
+    """
+    for index, other in enumerate(books.allowances):
+        if other.is_active and other.rule == wanted.rule and not _is_same(other, wanted):
+            _end(books, index)
+    known = next((index for index, allowance in enumerate(books.allowances) if _is_same(allowance, wanted)), None)
+    if known is None:
+        known = len(books.allowances)
+        books.allowances.append(wanted)
+    period = wanted.period_at(books.now)
+    current = books.allowances[known]
+    given = current.granted if current.next_period > period else 0
+    books.allowances[known] = replace(
+        current, amount=wanted.amount, is_active=True, next_period=period + 1, granted=max(given, wanted.amount) if period >= 0 else 0
+    )
+    books.post(EntryKind.allowance, key, [], note)
+    if period >= 0 and wanted.amount > given:
+        books.issue_month(wanted, wanted.amount - given, f"month-of-{key}", period, note)
+    books.tidy()
+
+
+def end_allowance(books: Books, rule: str, *, key: str, note: Note) -> None:
+    """Grant nothing more under `rule`, and let its unused credit expire now. What a hold promises stays until it settles."""
+    for index, allowance in enumerate(books.allowances):
+        if allowance.is_active and allowance.rule == rule:
+            _end(books, index)
+    books.post(EntryKind.allowance, key, [], note)
+    books.tidy()
+
+
+def _is_same(one: Allowance, other: Allowance) -> bool:
+    return (one.rule, one.anchor_at, one.timezone) == (other.rule, other.anchor_at, other.timezone)
+
+
+def _end(books: Books, index: int) -> None:
+    """Stop one allowance. What is taken back unused may be granted again if it is set again in the same period."""
+    ended = books.allowances[index]
+    unused = 0
+    for lot in books.lots.values():
+        if lot.rule == ended.rule and lot.is_live(books.now):
+            unused += lot.free
+            books.lots[lot.number] = replace(lot, expires_at=books.now)
+    books.allowances[index] = replace(ended, is_active=False, granted=max(0, ended.granted - unused))
+    books.tidy()

@@ -1,0 +1,184 @@
+"""The tables, as thin rows. Their own MetaData, so a host's metadata never sees them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, read back in UTC. SQLite keeps no zone, so UTC is written there without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a naive time: it would mean another instant on another machine."""
+        if value is None:
+            return None
+        assert value.tzinfo is not None, value
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # the signature is SQLAlchemy's
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Row(DeclarativeBase):
+    """What the rows share."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {int: BigInteger, datetime: UtcDateTime, dict[str, Any]: JSON(none_as_null=True)}  # noqa: RUF012  # read by SQLAlchemy
+
+
+class AccountRow(Row):
+    """One account: the row every change of it locks. The sums are kept, and proved by `verify`."""
+
+    __tablename__ = "credits_account"
+
+    # SQLite numbers rows by itself only in an INTEGER primary key.
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    account: Mapped[str] = mapped_column(String(200), unique=True)
+    seq: Mapped[int]
+    lot_count: Mapped[int]
+    balance: Mapped[int]
+    debt: Mapped[int]
+    held: Mapped[int]
+    matured_at: Mapped[datetime]
+    next_change_at: Mapped[datetime | None] = mapped_column(index=True)
+    next_grant_at: Mapped[datetime | None]
+
+
+class LotRow(Row):
+    """A lot; see `lots.Lot`."""
+
+    __tablename__ = "credits_lot"
+    __table_args__ = (Index("ix_credits_lot_open", "account_id", postgresql_where=text("is_open"), sqlite_where=text("is_open")),)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    granted: Mapped[int]
+    remaining: Mapped[int]
+    held: Mapped[int]
+    granted_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    rule: Mapped[str | None] = mapped_column(String(100))
+    period: Mapped[int | None] = mapped_column(Integer)
+    is_open: Mapped[bool] = mapped_column(Boolean)
+
+
+class HoldRow(Row):
+    """A hold; see `holds.Hold`."""
+
+    __tablename__ = "credits_hold"
+    __table_args__ = (
+        UniqueConstraint("account_id", "key"),
+        Index("ix_credits_hold_open", "account_id", postgresql_where=text("state = 'open'"), sqlite_where=text("state = 'open'")),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id))
+    key: Mapped[str] = mapped_column(String(200))
+    digest: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[int]
+    slices: Mapped[dict[str, Any]]
+    held_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    rate: Mapped[dict[str, Any]]
+    card_version: Mapped[str] = mapped_column(String(100))
+    estimate: Mapped[dict[str, Any]]
+    model: Mapped[str] = mapped_column(String(200))
+    used_by: Mapped[str | None] = mapped_column(String(200))
+    feature: Mapped[str | None] = mapped_column(String(200))
+    charged: Mapped[int | None]
+    is_late: Mapped[bool] = mapped_column(Boolean)
+
+
+class AllowanceRow(Row):
+    """A monthly allowance; see `periods.Allowance`. Ended ones stay, so that none is granted twice."""
+
+    __tablename__ = "credits_allowance"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    rule: Mapped[str] = mapped_column(String(100), primary_key=True)
+    anchor_at: Mapped[datetime] = mapped_column(primary_key=True)
+    timezone: Mapped[str] = mapped_column(String(64), primary_key=True)
+    amount: Mapped[int]
+    next_period: Mapped[int] = mapped_column(Integer)
+    granted: Mapped[int]
+    is_active: Mapped[bool] = mapped_column(Boolean)
+
+
+class EntryRow(Row):
+    """A line of history. A trigger refuses to change or delete it."""
+
+    __tablename__ = "credits_entry"
+    __table_args__ = (UniqueConstraint("account_id", "key"),)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(400))
+    kind: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime]
+    amount: Mapped[int]
+    balance_after: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str | None] = mapped_column(String(500))
+    actor: Mapped[str | None] = mapped_column(String(200))
+    hold_id: Mapped[str | None] = mapped_column(String(32))
+    model: Mapped[str | None] = mapped_column(String(200))
+    feature: Mapped[str | None] = mapped_column(String(200))
+    used_by: Mapped[str | None] = mapped_column(String(200))
+    card_version: Mapped[str | None] = mapped_column(String(100))
+    usage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class PostingRow(Row):
+    """One side of an entry. A trigger refuses to change or delete it."""
+
+    __tablename__ = "credits_posting"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    side: Mapped[int] = mapped_column(Integer, primary_key=True)
+    book: Mapped[str] = mapped_column(String(20))
+    lot: Mapped[int | None]
+    amount: Mapped[int]
+
+
+def table(row: type[Row]) -> Table:
+    """Return the table of a row class: the ledger writes many rows a statement, past the ORM's unit of work."""
+    found = row.__table__
+    assert isinstance(found, Table)
+    return found

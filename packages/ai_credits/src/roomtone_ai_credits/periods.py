@@ -1,0 +1,51 @@
+"""Monthly periods: the n-th month from an anchor, clamped to the month's end, on the wall clock of a time zone."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowance:
+    """Credits an account gets each month under a named rule.
+
+    Periods are half-open and counted from 0 at `anchor_at`; each is computed from the anchor, never from the one before,
+    so that the 31st is clamped in February and back in March.
+    """
+
+    rule: str
+    amount: int
+    anchor_at: datetime
+    timezone: str = "UTC"
+    next_period: int = 0
+    """The first period whose grant is not booked."""
+    granted: int = 0
+    """Micro-credits given in the period before `next_period`, less what was taken back unused."""
+    is_active: bool = True
+
+    def starts_at(self, period: int) -> datetime:
+        """Return when `period` begins, in UTC."""
+        local = self.anchor_at.astimezone(ZoneInfo(self.timezone))
+        years, month = divmod(local.month - 1 + period, 12)
+        year, month = local.year + years, month + 1
+        day = min(local.day, monthrange(year, month)[1])
+        return local.replace(year=year, month=month, day=day).astimezone(UTC)
+
+    def period_at(self, now: datetime) -> int:
+        """Return the period `now` lies in; -1 before the anchor."""
+        if now < self.anchor_at:
+            return -1
+        here, anchor = now.astimezone(ZoneInfo(self.timezone)), self.anchor_at.astimezone(ZoneInfo(self.timezone))
+        # The months between the two calendars are the period or one more: the day of the month decides.
+        period = (here.year - anchor.year) * 12 + here.month - anchor.month
+        while self.starts_at(period) > now:
+            period -= 1
+        return period
+
+    @property
+    def next_at(self) -> datetime:
+        """When the next grant falls due."""
+        return self.starts_at(self.next_period)

@@ -1,0 +1,91 @@
+"""What hosts are shown of an account: its balance and its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, select
+
+from . import records
+from .entries import EntryKind
+from .ledger import ACCOUNT, ENTRY, LOT
+from .lots import Lot, LotKind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Balance:
+    """What an account has. Amounts are micro-credits."""
+
+    available: int
+    """What the next hold may take; below zero by the debt of work that used more than there was."""
+    held: int
+    granted_this_period: int
+    """What monthly allowances gave in the month that runs."""
+    debt: int
+    next_change_at: datetime | None
+    """When time alone changes something: a hold or a lot ends, or a month begins."""
+    next_grant_at: datetime | None
+    """When the next monthly allowance comes."""
+    lots: tuple[Lot, ...]
+    """The lots that can be spent from, soonest burnt first."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """The answer to a grant, an adjustment or a reversal. `amount` is its effect on the balance, in micro-credits."""
+
+    account: str
+    key: str
+    amount: int
+    at: datetime
+    replayed: bool
+    """It had been booked before; nothing changed now."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntryView:
+    """A line of history for people. Amounts are micro-credits."""
+
+    at: datetime
+    kind: EntryKind
+    amount: int
+    balance_after: int
+    reason: str | None
+    feature: str | None
+    model: str | None
+    user: str | None
+
+
+def balance(connection: Connection, account: str, now: datetime) -> Balance | None:
+    """Read a balance in one query; None when something is due and must be booked first."""
+    both = ACCOUNT.outerjoin(LOT, and_(LOT.c.account_id == ACCOUNT.c.id, LOT.c.is_open))
+    sums = (ACCOUNT.c.debt, ACCOUNT.c.held.label("held_in_all"), ACCOUNT.c.matured_at, ACCOUNT.c.next_change_at, ACCOUNT.c.next_grant_at)
+    rows = connection.execute(select(*sums, *LOT.c).select_from(both).where(ACCOUNT.c.account == account)).mappings().all()
+    if not rows:
+        return Balance(available=0, held=0, granted_this_period=0, debt=0, next_change_at=None, next_grant_at=None, lots=())
+    first = rows[0]
+    if first["next_change_at"] is not None and first["next_change_at"] <= now:
+        return None
+    now = max(now, first["matured_at"])
+    lots = sorted((records.to_lot(row) for row in rows if row["number"] is not None), key=Lot.burn_order)
+    live = tuple(lot for lot in lots if lot.is_live(now))
+    return Balance(
+        available=sum(lot.free for lot in live) - first["debt"],
+        held=first["held_in_all"],
+        granted_this_period=sum(lot.granted for lot in live if lot.kind is LotKind.allowance),
+        debt=first["debt"],
+        next_change_at=first["next_change_at"],
+        next_grant_at=first["next_grant_at"],
+        lots=tuple(lot for lot in live if lot.remaining),
+    )
+
+
+def entries(connection: Connection, account: str, limit: int) -> list[EntryView]:
+    """Read what moved the balance, newest first."""
+    query = select(ENTRY).join(ACCOUNT, ACCOUNT.c.id == ENTRY.c.account_id).where(ACCOUNT.c.account == account, ENTRY.c.amount != 0)
+    rows = connection.execute(query.order_by(ENTRY.c.seq.desc()).limit(limit)).mappings()
+    return [EntryView(user=row["used_by"], kind=EntryKind(row["kind"]), **{name: row[name] for name in _SHOWN}) for row in rows]
+
+
+_SHOWN = ("at", "amount", "balance_after", "reason", "feature", "model")

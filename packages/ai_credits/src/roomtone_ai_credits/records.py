@@ -1,0 +1,98 @@
+"""Turns rows into the pure values and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from .entries import Book, Entry, EntryKind, Note, Posting
+from .holds import Hold, HoldState
+from .lots import Lot, LotKind
+from .periods import Allowance
+from .pricing import ModelRate, Usage
+
+
+# Any below: the columns of a row have many types.
+def to_lot(row: RowMapping) -> Lot:
+    """Read a lot."""
+    return Lot(kind=LotKind(row["kind"]), **{name: row[name] for name in _LOT})
+
+
+def from_lot(account_id: int, lot: Lot) -> dict[str, Any]:
+    """Write a lot."""
+    return {"account_id": account_id, "kind": lot.kind.value, "is_open": lot.is_open, **{name: getattr(lot, name) for name in _LOT}}
+
+
+def to_hold(account: str, row: RowMapping) -> Hold:
+    """Read a hold."""
+    return Hold(
+        account=account,
+        state=HoldState(row["state"]),
+        # JSON has only text as keys.
+        slices={int(number): amount for number, amount in row["slices"].items()},
+        rate=ModelRate.model_validate(row["rate"]),
+        estimate=Usage(**row["estimate"]),
+        user=row["used_by"],
+        **{name: row[name] for name in _HOLD},
+    )
+
+
+def from_hold(account_id: int, hold: Hold) -> dict[str, Any]:
+    """Write a hold."""
+    return {
+        "account_id": account_id,
+        "state": hold.state.value,
+        "slices": {str(number): amount for number, amount in hold.slices.items()},
+        "rate": hold.rate.model_dump(),
+        "estimate": hold.estimate.counts(),
+        "used_by": hold.user,
+        **{name: getattr(hold, name) for name in _HOLD},
+    }
+
+
+def to_allowance(row: RowMapping) -> Allowance:
+    """Read an allowance."""
+    return Allowance(**{name: row[name] for name in _ALLOWANCE})
+
+
+def from_allowance(account_id: int, allowance: Allowance) -> dict[str, Any]:
+    """Write an allowance."""
+    return {"account_id": account_id, **{name: getattr(allowance, name) for name in _ALLOWANCE}}
+
+
+def to_entry(row: RowMapping, postings: tuple[Posting, ...] = ()) -> Entry:
+    """Read an entry; its postings are read apart."""
+    note = Note(user=row["used_by"], **{name: row[name] for name in _NOTE})
+    return Entry(kind=EntryKind(row["kind"]), note=note, postings=postings, **{name: row[name] for name in _ENTRY})
+
+
+def from_entry(account_id: int, entry: Entry) -> dict[str, Any]:
+    """Write an entry."""
+    return {
+        "account_id": account_id,
+        "kind": entry.kind.value,
+        "used_by": entry.note.user,
+        **{name: getattr(entry, name) for name in _ENTRY},
+        **{name: getattr(entry.note, name) for name in _NOTE},
+    }
+
+
+def to_posting(row: RowMapping) -> Posting:
+    """Read a posting."""
+    return Posting(book=Book(row["book"]), amount=row["amount"], lot=row["lot"])
+
+
+def from_postings(account_id: int, entry: Entry) -> list[dict[str, Any]]:
+    """Write the postings of an entry."""
+    return [
+        {"account_id": account_id, "seq": entry.seq, "side": side, "book": posting.book.value, "lot": posting.lot, "amount": posting.amount}
+        for side, posting in enumerate(entry.postings)
+    ]
+
+
+_LOT = ("number", "granted", "remaining", "held", "granted_at", "expires_at", "rule", "period")
+_HOLD = ("id", "key", "digest", "amount", "held_at", "expires_at", "card_version", "model", "feature", "charged", "is_late")
+_ALLOWANCE = ("rule", "amount", "anchor_at", "timezone", "next_period", "granted", "is_active")
+_ENTRY = ("seq", "key", "at", "amount", "balance_after")
+_NOTE = ("digest", "reason", "actor", "hold_id", "model", "feature", "card_version", "usage")

@@ -1,0 +1,94 @@
+"""Credits going out: promised by a hold, charged when it settles, given back when it is released or reversed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .books import Books
+from .entries import Book, Entry, EntryKind, Note, Posting
+from .errors import InsufficientCredits, TooManyHolds
+from .holds import Hold, HoldState, Settlement
+from .lots import LotKind, take
+
+
+def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
+    """Promise `hold.amount` to a new hold, or again to one that was released or had expired.
+
+    Raises: InsufficientCredits, TooManyHolds.
+    """
+    if hold.amount > max(books.available, 0):
+        raise InsufficientCredits(books.account, needed=hold.amount, available=books.available, next_grant_at=books.next_grant_at)
+    if len(books.open_holds) >= open_holds_max:
+        raise TooManyHolds(books.account, open_holds_max)
+    hold = replace(hold, state=HoldState.open, slices=take(books.live_lots(), hold.amount))
+    books.promise(hold.slices)
+    books.holds[hold.id] = hold
+    return hold
+
+
+def settle(books: Books, hold: Hold, cost: int, note: Note) -> Settlement:
+    """Charge `cost` for a hold, whatever became of it; the first settlement is final.
+
+    Paid from what the hold promises, then from other live lots, then as debt. The unused promise is free again.
+    """
+    if hold.state is HoldState.settled:
+        assert hold.charged is not None
+        return Settlement(hold_id=hold.id, charged=hold.charged, is_late=hold.is_late, replayed=True)
+    is_late = hold.state is not HoldState.open
+    parts = _promised(hold, cost)
+    books.promise(hold.slices, -1)
+    rest = cost - sum(parts.values())
+    spare = [replace(lot, held=lot.held + parts.get(lot.number, 0)) for lot in books.live_lots()]
+    for number, part in take(spare, rest).items():
+        parts[number] = parts.get(number, 0) + part
+    debt = cost - sum(parts.values())
+    sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
+    books.post(
+        EntryKind.charge,
+        charge_key(hold.key),
+        [*sides, Posting(book=Book.debt, amount=-debt), Posting(book=Book.consumed, amount=cost)],
+        note,
+    )
+    books.holds[hold.id] = replace(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late)
+    books.tidy()
+    return Settlement(hold_id=hold.id, charged=cost, debt=debt, is_late=is_late)
+
+
+def release(books: Books, hold: Hold) -> Hold:
+    """Give an open hold's promise back; one that is no longer open stays as it is."""
+    if hold.state is HoldState.open:
+        books.promise(hold.slices, -1)
+        hold = books.holds[hold.id] = replace(hold, state=HoldState.released, slices={})
+        books.tidy()
+    return hold
+
+
+def reverse(books: Books, charge: Entry, *, key: str, note: Note) -> Entry:
+    """Put a charge back into the very lots that paid it; credit of a lot that has died meanwhile expires at once.
+
+    The part that had become debt lowers today's debt; if that was paid since, it comes back as a refund lot without expiry.
+    """
+    sides = [replace(posting, amount=-posting.amount) for posting in charge.postings if posting.book is not Book.debt]
+    indebted = -sum(posting.amount for posting in charge.postings if posting.book is Book.debt)
+    forgiven = min(indebted, books.debt)
+    sides.append(Posting(book=Book.debt, amount=forgiven))
+    if indebted > forgiven:
+        number = books.add_lot(LotKind.refund, indebted - forgiven)
+        sides.append(Posting(book=Book.lot, lot=number, amount=indebted - forgiven))
+    entry = books.post(EntryKind.reversal, key, sides, note)
+    books.tidy()
+    return entry
+
+
+def charge_key(key: str) -> str:
+    """The key under which the charge of the hold with `key` is booked."""
+    return f"charge:{key}"
+
+
+def _promised(hold: Hold, cost: int) -> dict[int, int]:
+    parts: dict[int, int] = {}
+    for number, promised in hold.slices.items():
+        if part := min(promised, cost):
+            parts[number] = part
+            cost -= part
+    return parts
