@@ -1,0 +1,1 @@
+"""Everyone the studio deals with, each person or company once."""

@@ -1,0 +1,1 @@
+"""A new studio's first ten minutes: rooms, opening hours, rates, and then the calendar."""
