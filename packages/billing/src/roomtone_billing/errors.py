@@ -1,0 +1,149 @@
+"""Everything this package raises.
+
+::
+
+    BillingError
+    ├── CatalogueError
+    │   ├── UnknownPlan             no such plan in the catalogue
+    │   ├── UnknownPrice            the plan has no price for that interval
+    │   └── NotPublished            the price is in the catalogue but not at Stripe
+    ├── WebhookError                the host answers 400
+    │   ├── BadSignature            not signed by Stripe with one of our secrets, or at another time
+    │   └── MalformedEvent          signed, but not an event
+    ├── AccountError
+    │   ├── UnknownAccount          no trial was started and no account opened under that key
+    │   ├── AlreadySubscribed       a second checkout would sell a second subscription
+    │   └── NoCustomer              the account has never been to the checkout
+    ├── GatewayError
+    │   ├── GatewayUnavailable      worth trying again: network, rate limit, Stripe's own failure
+    │   ├── GatewayRefused          not worth trying again: Stripe says the request is wrong
+    │   └── MalformedTruth          Stripe answered something this version cannot read
+    ├── UnknownEvent                nothing of that id in the inbox or the outbox
+    └── DuplicateHandler            two handlers of one event under one name
+"""
+
+from __future__ import annotations
+
+
+class BillingError(Exception):
+    """Base of all errors of this package."""
+
+
+class CatalogueError(BillingError):
+    """The catalogue does not hold what was asked for."""
+
+
+class UnknownPlan(CatalogueError):
+    """No plan of that key is in the catalogue."""
+
+    def __init__(self, plan: str, known: tuple[str, ...]) -> None:
+        self.plan, self.known = plan, known
+        super().__init__(f"there is no plan {plan!r} in the catalogue; it has {', '.join(known) or 'none'}")
+
+
+class UnknownPrice(CatalogueError):
+    """The plan is not sold at that interval."""
+
+    def __init__(self, plan: str, interval: str) -> None:
+        self.plan, self.interval = plan, interval
+        super().__init__(f"plan {plan!r} has no price per {interval}; add one to the catalogue and publish it")
+
+
+class NotPublished(CatalogueError):
+    """The catalogue has the price, Stripe does not."""
+
+    def __init__(self, lookup_key: str) -> None:
+        self.lookup_key = lookup_key
+        super().__init__(f"no active price at Stripe has the lookup key {lookup_key!r}; run `billing catalog apply`")
+
+
+class WebhookError(BillingError):
+    """What arrived is not an event Stripe sent us; answer 400."""
+
+
+class BadSignature(WebhookError):
+    """The signature is absent, unreadable, wrong, or of another time."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}; check the endpoint's signing secret and both clocks")
+
+
+class MalformedEvent(WebhookError):
+    """The body is not a Stripe event this package can store."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"{reason}; send Stripe's raw body, unparsed and unchanged")
+
+
+class AccountError(BillingError):
+    """The account is not in the state the call needs."""
+
+
+class UnknownAccount(AccountError):
+    """Billing has never heard of the account."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"account {account!r} is unknown; call start_trial or open_account first")
+
+
+class AlreadySubscribed(AccountError):
+    """The account has a living subscription."""
+
+    def __init__(self, account: str, plan: str | None) -> None:
+        self.account, self.plan = account, plan
+        super().__init__(f"account {account!r} is subscribed to {plan!r} already; send the customer to the portal to change it")
+
+
+class NoCustomer(AccountError):
+    """The account has no customer at Stripe yet."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"account {account!r} has no customer at Stripe; its first checkout creates one")
+
+
+class GatewayError(BillingError):
+    """Stripe could not be asked, or its answer not be used."""
+
+
+class GatewayUnavailable(GatewayError):
+    """A passing failure; the same call may succeed later."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"Stripe could not be reached or was busy ({reason}); try again later")
+
+
+class GatewayRefused(GatewayError):
+    """Stripe refused the request; the same call will be refused again."""
+
+    def __init__(self, reason: str, code: str | None = None) -> None:
+        self.reason, self.code = reason, code
+        super().__init__(f"Stripe refused the request: {reason}")
+
+
+class MalformedTruth(GatewayError):
+    """An object of Stripe lacks a field, or has a value, that this package must understand."""
+
+    def __init__(self, thing: str, reason: str) -> None:
+        self.thing, self.reason = thing, reason
+        super().__init__(f"cannot read {thing}: {reason}; check the API version of the key and of the SDK")
+
+
+class UnknownEvent(BillingError):
+    """Nothing is stored under that id or key."""
+
+    def __init__(self, event: str) -> None:
+        self.event = event
+        super().__init__(f"no event {event!r} is stored; `billing inbox` lists the newest")
+
+
+class DuplicateHandler(BillingError):
+    """A handler's name marks its work as done, so it must be unique per event type."""
+
+    def __init__(self, event: str, name: str) -> None:
+        self.event, self.name = event, name
+        super().__init__(f"{event} has a handler named {name!r} already; pass another name to on(..., name=...)")

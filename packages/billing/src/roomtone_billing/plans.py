@@ -1,0 +1,115 @@
+"""The catalogue: which plans are sold, at what price, with which limits. Typed, validated, without network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.dataclasses import dataclass
+
+from .errors import UnknownPlan, UnknownPrice
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+_strict = ConfigDict(extra="forbid")
+
+
+class Interval(StrEnum):
+    """How often a subscription renews."""
+
+    month = "month"
+    year = "year"
+
+
+@dataclass(frozen=True, config=_strict)
+class Price:
+    """What one interval of a plan costs.
+
+    Args:
+        interval: how often it is charged.
+        amount_minor: in the currency's smallest unit (1900 is 19.00 EUR), >= 0.
+        currency: ISO 4217, upper case.
+    """
+
+    interval: Interval
+    amount_minor: Annotated[int, Field(ge=0, le=99_999_999)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
+
+
+@dataclass(frozen=True, config=_strict)
+class Plan:
+    """A plan on sale, or kept for those who have it.
+
+    Args:
+        key: stable name, lower case; part of the lookup keys at Stripe.
+        name: what customers read.
+        prices: at most one per interval.
+        trial_days: length of the local trial; 0 for none.
+        features: names of what the plan switches on; opaque to billing.
+        limits: named whole numbers, opaque to billing ({"ai_credits": 50}).
+    """
+
+    key: Key
+    name: Annotated[str, StringConstraints(min_length=1, max_length=250)]
+    prices: Annotated[tuple[Price, ...], Field(min_length=1)]
+    trial_days: Annotated[int, Field(ge=0, le=730)] = 0
+    features: tuple[str, ...] = ()
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        intervals = [price.interval for price in self.prices]
+        if len(set(intervals)) != len(intervals):
+            raise ValueError(f"plan {self.key!r} has two prices for one interval")
+
+    def price(self, interval: Interval) -> Price:
+        """The price of that interval.
+
+        Raises:
+            UnknownPrice: the plan is not sold at that interval.
+        """
+        for price in self.prices:
+            if price.interval == interval:
+                return price
+        raise UnknownPrice(self.key, interval)
+
+    def lookup_key(self, interval: Interval) -> str:
+        """The name of the price at Stripe: `starter_month`."""
+        return f"{self.key}_{self.price(interval).interval}"
+
+
+@dataclass(frozen=True, config=_strict)
+class Catalogue:
+    """All plans. Plans no longer sold stay listed as long as someone has them."""
+
+    plans: Annotated[tuple[Plan, ...], Field(min_length=1)]
+
+    def __post_init__(self) -> None:
+        keys = [plan.key for plan in self.plans]
+        if len(set(keys)) != len(keys):
+            raise ValueError("two plans of the catalogue have the same key")
+
+    def plan(self, key: str) -> Plan:
+        """The plan of that key.
+
+        Raises:
+            UnknownPlan: the catalogue has none.
+        """
+        for plan in self.plans:
+            if plan.key == key:
+                return plan
+        raise UnknownPlan(key, tuple(plan.key for plan in self.plans))
+
+    def identify(self, *, plan: str | None, lookup_key: str | None) -> str | None:
+        """Which plan a price at Stripe sells; None for a foreign price, never a default.
+
+        Args:
+            plan: the plan named in the price's metadata; outlives the lookup key when the price is replaced.
+            lookup_key: the price's lookup key, or None.
+        """
+        for candidate in self.plans:
+            keys = {f"{candidate.key}_{price.interval}" for price in candidate.prices}
+            if candidate.key == plan or (plan is None and lookup_key in keys):
+                return candidate.key
+        return None

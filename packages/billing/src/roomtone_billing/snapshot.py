@@ -1,0 +1,150 @@
+"""What is true at Stripe about one customer, as values: fetched whole, compared and stored whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import TypeAdapter
+
+from .plans import Interval
+
+
+class Status(StrEnum):
+    """Every status a subscription can have at Stripe."""
+
+    trialing = "trialing"
+    active = "active"
+    past_due = "past_due"
+    unpaid = "unpaid"
+    paused = "paused"
+    canceled = "canceled"
+    incomplete = "incomplete"
+    incomplete_expired = "incomplete_expired"
+
+
+class Pause(StrEnum):
+    """Why a subscription is paused; Stripe also pauses at the end of dunning."""
+
+    requested = "pause_requested"
+    trial_without_card = "trial_end_without_payment_method"
+    first_payment = "first_payment_failure"
+    final_payment = "final_payment_failure"
+    system = "system"
+
+
+# The order in which several subscriptions of one customer decide: whatever gives more access goes first.
+_RANK = (Status.active, Status.trialing, Status.past_due, Status.paused, Status.unpaid, Status.canceled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceRef:
+    """The price a subscription is on, with all that names its plan."""
+
+    id: str
+    lookup_key: str | None = None
+    plan: str | None = None
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """One subscription; times are aware UTC, the period is that of the item that decides the plan."""
+
+    id: str
+    status: Status
+    created_at: datetime
+    price: PriceRef
+    period_start: datetime
+    period_end: datetime
+    trial_end: datetime | None = None
+    cancel_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_unpaid: bool = False
+    pause: Pause | None = None
+    paused_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invoice:
+    """One invoice; `owed_since` is when it fell due or its payment was first tried, None while a draft."""
+
+    id: str
+    subscription: str | None
+    status: str
+    reason: str | None
+    number: str | None
+    amount_minor: int
+    currency: str
+    created_at: datetime
+    owed_since: datetime | None = None
+    hosted_url: str | None = None
+    pdf_url: str | None = None
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Whether money is still to come for it (a draft's too)."""
+        return self.status in {"draft", "open", "uncollectible"} and self.amount_minor > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything about one customer that access and events depend on."""
+
+    customer: str
+    subscriptions: tuple[Subscription, ...] = ()
+    invoices: tuple[Invoice, ...] = ()
+    card: str | None = None
+    is_deleted: bool = False
+
+    def subscription(self, id: str | None) -> Subscription | None:  # noqa: A002 the word of the API
+        """The subscription of that id, if it is there."""
+        return next((one for one in self.subscriptions if one.id == id), None)
+
+    def main(self) -> Subscription | None:
+        """The one subscription that decides, the same whatever order Stripe lists them in.
+
+        The status that gives most access wins; among equals the oldest, so that a second one bought by mistake changes nothing;
+        among ended ones the last to end. One never paid for (incomplete) decides nothing.
+        """
+        candidates = [one for one in self.subscriptions if one.status in _RANK]
+        return min(candidates, key=_precedence, default=None)
+
+    def owes_for_period(self, subscription: Subscription) -> bool:
+        """Whether an invoice of the current period is still to be paid."""
+        return any(
+            one.subscription == subscription.id and one.is_unpaid and one.created_at >= subscription.period_start for one in self.invoices
+        )
+
+    def owing_since(self, subscription: Subscription) -> datetime:
+        """Since when money is owed: the oldest unpaid invoice, else the period it should have paid for."""
+        owed = (one.owed_since for one in self.invoices if one.subscription == subscription.id and one.is_unpaid)
+        return min((at for at in owed if at is not None), default=subscription.period_start)
+
+    def after_deletion(self, known: Iterable[Subscription], now: datetime) -> Snapshot:
+        """The snapshot of a deleted customer: what was known, ended. Stripe cancels at once and then lists nothing."""
+        ended = tuple(one if one.ended_at else replace(one, status=Status.canceled, ended_at=now) for one in known if one.status in _RANK)
+        return replace(self, subscriptions=ended)
+
+
+def _precedence(subscription: Subscription) -> tuple[int, float, str]:
+    at = subscription.created_at.timestamp()
+    if subscription.status is Status.canceled:
+        at = -(subscription.ended_at or subscription.created_at).timestamp()
+    return _RANK.index(subscription.status), at, subscription.id
+
+
+_adapter = TypeAdapter(Snapshot)
+
+
+def to_json(snapshot: Snapshot) -> dict[str, object]:
+    """The snapshot as plain JSON values."""
+    dumped: dict[str, object] = _adapter.dump_python(snapshot, mode="json")
+    return dumped
+
+
+def from_json(value: object) -> Snapshot:
+    """The snapshot `to_json` wrote."""
+    return _adapter.validate_python(value)
