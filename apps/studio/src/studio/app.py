@@ -1,0 +1,124 @@
+"""The WSGI application: three Flask apps, chosen by the host that was called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import structlog
+from flask import Flask, g, render_template, request
+from roomtone_tenancy import TenantState
+from roomtone_tenancy.flask import FlaskTenancy
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response
+from whitenoise import WhiteNoise
+
+from studio import wiring
+from studio.backoffice.views import pages as backoffice_pages
+from studio.contexts.crm.views import blueprint as crm_pages
+from studio.contexts.scheduling.views import blueprint as scheduling_pages
+from studio.contexts.settings.views import blueprint as settings_pages
+from studio.assistant.views import blueprint as assistant_pages
+from studio.demo.views import pages as demo_pages
+from studio.platform.views import landing, plan, signin, signup, webhooks
+from studio.public.views import blueprint as public_pages
+from studio.services import Services
+from studio.web.factory import make_app
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+WEB = Path(__file__).parent / "web"
+YEAR_S = 31_536_000
+OPEN_WHEN_SUSPENDED = frozenset({"static", "signin.sign_in", "signin.sign_out", "signin.language", "plan.enter", "plan.plan", "plan.checkout", "plan.portal", "plan.returned", "plan.status", "settings.theme"})
+
+
+class HostDispatcher:
+    """One WSGI callable for all hosts.
+
+    Attributes:
+        platform: our own host: landing, sign-up, webhooks.
+        studio: any studio's host; the catalog says which hosts are some studio's.
+        backoffice: our own staff.
+    """
+
+    def __init__(self, services: Services, *, platform: Flask, studio: Flask, backoffice: Flask) -> None:
+        self.services, self.platform, self.studio, self.backoffice = services, platform, studio, backoffice
+        self._serve: WSGIApplication = WhiteNoise(self._dispatch, root=str(WEB / "static"), prefix="static/", max_age=YEAR_S, immutable_file_test=r"/dist/")
+        if services.settings.trusted_proxies:
+            count = services.settings.trusted_proxies
+            self._serve = ProxyFix(self._serve, x_for=count, x_proto=count, x_host=count)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        return self._serve(environ, start_response)
+
+    def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        host = environ.get("HTTP_HOST", "").lower()
+        settings = self.services.settings
+        if host == settings.host:
+            return self.platform(environ, start_response)
+        if host == settings.backoffice_host:
+            return self.backoffice(environ, start_response)
+        return self.studio(environ, start_response)
+
+
+def create_app(services: Services) -> HostDispatcher:
+    """Build the application on parts that are there. Opens no connection."""
+    key = wiring.secret_key(services.settings)
+    structlog.contextvars.clear_contextvars()
+    return HostDispatcher(services, platform=_platform(services, key), studio=_studio(services, key), backoffice=_backoffice(services, key))
+
+
+def _platform(services: Services, key: str) -> Flask:
+    app = make_app("platform", services, secret_key=key, open_to_others=frozenset({"billing.receive"}))
+    signin.install(app, home="/studios", plane="platform")
+    hook = webhooks.webhook_pages(services.billing)
+    app.register_blueprint(hook, url_prefix="/webhooks/stripe")
+    app.extensions["csrf"].exempt(hook)
+    for pages in (landing.pages, signup.pages):
+        app.register_blueprint(pages)
+    if services.settings.demo:
+        app.register_blueprint(demo_pages)
+    return app
+
+
+def _studio(services: Services, key: str) -> Flask:
+    app = make_app("studio", services, secret_key=key)
+    FlaskTenancy(app, services.database.tenancy)
+    app.before_request(_enter_studio)
+    signin.install(app, home="/app", plane="studio")
+    app.before_request(_closed_when_suspended)
+    for pages in (plan.pages, settings_pages, crm_pages, scheduling_pages, assistant_pages, public_pages):
+        app.register_blueprint(pages)
+    return app
+
+
+def _backoffice(services: Services, key: str) -> Flask:
+    app = make_app("backoffice", services, secret_key=key)
+    signin.install(app, home="/", plane="backoffice")
+    app.register_blueprint(backoffice_pages)
+    return app
+
+
+def _enter_studio() -> None:
+    """Keep what the page's frame needs of the studio that the host named."""
+    from studio.web.request import database
+
+    tenant = database().tenancy.current
+    g.tenant_key = tenant.key
+    g.zone = ZoneInfo(str(tenant.metadata.get("timezone", "UTC")))
+    g.studio_locale = str(tenant.metadata.get("locale", "en"))
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(tenant=tenant.key)
+
+
+def _closed_when_suspended() -> Response | None:
+    """A suspended studio shows why, and lets its owner in to pay; nothing else."""
+    from studio.web.request import database
+
+    if database().tenancy.current.state is not TenantState.suspended or request.endpoint in OPEN_WHEN_SUSPENDED:
+        return None
+    return Response(render_template("suspended.html"), status=503, mimetype="text/html")

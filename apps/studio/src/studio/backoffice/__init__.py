@@ -1,0 +1,1 @@
+"""The back-office: our own staff look after studios, on a host of their own."""

@@ -1,0 +1,110 @@
+"""A studio's own door and plan: entering from the platform, subscribing, changing, paying, and what is left of the credits."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, redirect, render_template, request
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from roomtone_billing import Interval
+from werkzeug.wrappers import Response
+
+from studio.errors import BadInput, NotAllowed
+from studio.platform import accounts, queue
+from studio.platform.views.signin import remember, safe_next
+from studio.platform.views.signup import catalogue
+from studio.web.access import staff_only
+from studio.web.request import actor, control_db, current_studio, services
+
+pages = Blueprint("plan", __name__, template_folder="../templates")
+ENTRIES_SHOWN = 12
+
+
+@pages.get("/enter")
+def enter() -> Response:
+    """Redeem the token that the platform gave, once, and go on to the app."""
+    audience = accounts.studio_audience(str(g.tenant_key))
+    with control_db() as db:
+        user = accounts.redeem_handover(db, request.args.get("token", ""), tenant_key=str(g.tenant_key))
+        token = accounts.start_sign_in(db, user, audience=audience, days=services().settings.session_days) if user else None
+    if token is None:
+        return redirect("/sign-in", 303)
+    remember(token)
+    return redirect(safe_next(request.args.get("next"), "/app"), 303)
+
+
+@pages.get("/app/plan")
+@staff_only
+def plan() -> str:
+    """What the studio pays, what it gets, and what comes next."""
+    account = current_studio().key
+    return render_template(
+        "platform/plan.html",
+        catalogue=catalogue(),
+        invoices=services().billing.account(account).invoices(),
+        balance=services().credits.balance(account),
+        entries=services().credits.entries(account, limit=ENTRIES_SHOWN),
+        credit_words=credit_words(),
+        is_owner=actor().role == "owner",
+    )
+
+
+@pages.post("/app/plan/checkout")
+@staff_only
+def checkout() -> Response:
+    """Go to Stripe's page to pay for a plan."""
+    _owner_only()
+    try:
+        interval = Interval(request.form.get("interval", ""))
+    except ValueError as error:
+        raise BadInput("interval", "Choose monthly or yearly.") from error
+    chosen = request.form.get("plan", "")
+    if chosen not in {plan.key for plan in services().billing.catalogue.plans}:
+        raise BadInput("plan", "Choose one of the plans.")
+    home = services().settings.studio_url(current_studio().key) + "/app/plan"
+    url = services().billing.account(current_studio().key).checkout(
+        plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=str(get_locale())
+    )
+    return redirect(url, 303)
+
+
+@pages.post("/app/plan/portal")
+@staff_only
+def portal() -> Response:
+    """Go to Stripe's page to change or cancel the plan, the card, or to pay what is open."""
+    _owner_only()
+    home = services().settings.studio_url(current_studio().key) + "/app/plan/return"
+    return redirect(services().billing.account(current_studio().key).portal(return_url=home, locale=str(get_locale())), 303)
+
+
+@pages.get("/app/plan/return")
+@staff_only
+def returned() -> Response:
+    """Back from Stripe: fetch what is true now instead of waiting for the webhook, and let the worker do what follows."""
+    services().billing.account(current_studio().key).sync()
+    with control_db() as db:
+        queue.enqueue(db, services().jobs, "bill")
+    return redirect("/app/plan?returned=1", 303)
+
+
+@pages.get("/app/plan/status")
+@staff_only
+def status() -> str:
+    """The plan's state as a fragment, asked for again by the page after a return from Stripe."""
+    return render_template("platform/plan_status.html", balance=services().credits.balance(current_studio().key))
+
+
+def credit_words() -> dict[str, str]:
+    """What the kinds of ledger entries are called; a kind without a word of ours shows its own name."""
+    return {
+        "grant": _("Credits granted"),
+        "allowance": _("Plan"),
+        "month": _("Monthly credits"),
+        "settle": _("Assistant"),
+        "expire": _("Expired"),
+        "adjust": _("Adjusted by our staff"),
+    }
+
+
+def _owner_only() -> None:
+    if actor().role != "owner":
+        raise NotAllowed

@@ -1,0 +1,1 @@
+"""What every page shares: the Flask app's making, request scope, forms, formats, languages and security headers."""

