@@ -209,6 +209,10 @@ def _compiled(catalogue: Path) -> Path:
     return catalogue.with_suffix(".mo")
 
 
+def _is_newer(path: Path, *, than: Path) -> bool:
+    return path.exists() and path.stat().st_mtime_ns >= than.stat().st_mtime_ns
+
+
 def _translate(layout: Layout, tell: Progress, *, force: bool) -> bool:
     """Compile each catalogue that is newer than its compiled form."""
     stale = [
