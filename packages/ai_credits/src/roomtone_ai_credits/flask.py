@@ -1,0 +1,22 @@
+"""Answers `InsufficientCredits` for Flask hosts: 402 with what is needed, what there is, and when credits return."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask, Response, jsonify
+
+from .errors import InsufficientCredits
+
+
+def answer_insufficient_credits(app: Flask | Blueprint) -> None:
+    """Make `app` answer every uncaught InsufficientCredits with 402 and a JSON body. Amounts are micro-credits, times ISO 8601."""
+    app.register_error_handler(InsufficientCredits, _payment_required)
+
+
+def _payment_required(refusal: InsufficientCredits) -> tuple[Response, int]:
+    body = {
+        "error": "insufficient_credits",
+        "needed": refusal.needed,
+        "available": refusal.available,
+        "next_grant_at": refusal.next_grant_at.isoformat() if refusal.next_grant_at else None,
+    }
+    return jsonify(body), 402

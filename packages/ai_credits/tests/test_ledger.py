@@ -1,0 +1,289 @@
+"""The ledger against a plain model, against crowds, and against people with SQL."""
+
+import calendar
+import uuid
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from roomtone_ai_credits import AiCredits, Usage, errors
+from roomtone_ai_credits.testing import FrozenClock
+
+DAY_S = 86_400
+START = datetime(2026, 1, 31, tzinfo=UTC)
+ANCHORS = {"A": START, "B": START - timedelta(days=16)}
+
+
+class Model:
+    """The rules in plain Python, one day at a time: lists and dictionaries, no accounting, no database."""
+
+    def __init__(self):
+        self.day, self.debt = 0, 0
+        self.lots, self.holds, self.plans, self.charges = [], {}, {}, {}
+
+    def live(self):
+        lots = [lot for lot in self.lots if lot["ends"] is None or self.day < lot["ends"]]
+        return sorted(lots, key=lambda lot: (lot["rank"], 10**9 if lot["ends"] is None else lot["ends"], lot["number"]))
+
+    def available(self):
+        return sum(lot["left"] - lot["held"] for lot in self.live()) - self.debt
+
+    def add(self, rank, amount, ends=None, plan=None):
+        self.lots.append({"number": len(self.lots), "rank": rank, "left": amount, "held": 0, "ends": ends, "plan": plan})
+        self.settle_up()
+
+    def take(self, amount):
+        taken = []
+        for lot in self.live():
+            part = min(lot["left"] - lot["held"], amount)
+            if part > 0:
+                lot["left"] -= part
+                amount -= part
+                taken.append((lot, part))
+        return taken, amount
+
+    def settle_up(self):
+        for lot in self.lots:
+            if lot not in self.live():
+                lot["left"] = lot["held"]
+        _, self.debt = self.take(self.debt)
+
+    def next_day(self):
+        self.day += 1
+        for hold in self.holds.values():
+            if hold["state"] == "open" and hold["ends"] == self.day:
+                self.let_go(hold, "expired")
+        for lot in self.lots:
+            if lot not in self.live():
+                lot["left"] = lot["held"]
+        for anchor, plan in sorted(self.plans.items()):
+            if plan["on"] and self.starts(anchor, plan["next"]) == self.day:
+                plan["next"] += 1
+                plan["given"] = plan["amount"]
+                self.add(10, plan["amount"], self.starts(anchor, plan["next"]), plan=anchor)
+        self.settle_up()
+
+    def let_go(self, hold, state):
+        for lot, part in hold["slices"]:
+            lot["held"] -= part
+        hold.update(state=state, slices=[])
+        if state != "settled":
+            self.settle_up()
+
+    def starts(self, anchor, number):
+        first = ANCHORS[anchor]
+        month = first.month - 1 + number
+        year, month = first.year + month // 12, month % 12 + 1
+        day = min(first.day, calendar.monthrange(year, month)[1])
+        return (datetime(year, month, day, tzinfo=UTC) - START).days
+
+    def set_plan(self, anchor, amount):
+        for other in self.plans:
+            if other != anchor:
+                self.end_plan(other)
+        plan = self.plans.setdefault(anchor, {"next": 0, "given": 0})
+        while self.starts(anchor, plan["next"]) <= self.day:
+            plan["next"] += 1
+            plan["given"] = 0
+        plan.update(amount=amount, on=True)
+        if amount > plan["given"]:
+            more, plan["given"] = amount - plan["given"], amount
+            self.add(10, more, self.starts(anchor, plan["next"]), plan=anchor)
+
+    def end_plan(self, anchor):
+        plan = self.plans[anchor]
+        if not plan.get("on"):
+            return
+        plan["on"] = False
+        for lot in self.live():
+            if lot["plan"] is not None:
+                plan["given"] -= lot["left"] - lot["held"]
+                lot["ends"] = self.day
+        self.settle_up()
+
+    def hold(self, key, cost):
+        known = self.holds.get(key)
+        if known and known["state"] in {"open", "settled"}:
+            return True
+        if cost > max(0, self.available()):
+            return False
+        slices, _ = self.take(cost)
+        for lot, part in slices:
+            lot["left"] += part
+            lot["held"] += part
+        self.holds[key] = {"state": "open", "slices": slices, "ends": self.day + 2}
+        return True
+
+    def settle(self, key, cost):
+        hold = self.holds[key]
+        if hold["state"] == "settled":
+            return self.charges[key]["cost"]
+        paid, rest = [], cost
+        for lot, part in hold["slices"]:
+            used = min(part, rest)
+            lot["left"] -= used
+            rest -= used
+            # What is promised and used leaves the lot, so that only the unused promise is let go below.
+            paid.append((lot, used))
+        self.let_go(hold, "settled")
+        more, owed = self.take(rest)
+        self.debt += owed
+        self.charges[key] = {"cost": cost, "paid": paid + more, "owed": owed, "reversed": False}
+        self.settle_up()
+        return cost
+
+    def reverse(self, key):
+        charge = self.charges.get(key)
+        if charge is None or charge["reversed"]:
+            return
+        charge["reversed"] = True
+        for lot, part in charge["paid"]:
+            lot["left"] += part
+        forgiven = min(charge["owed"], self.debt)
+        self.debt -= forgiven
+        if charge["owed"] > forgiven:
+            self.add(20, charge["owed"] - forgiven)
+        self.settle_up()
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Does the same to the ledger and to the model, and compares after every step."""
+
+    engine = None
+    card = None
+    keys = Bundle("keys")
+
+    def __init__(self):
+        super().__init__()
+        self.clock = FrozenClock(START)
+        self.credits = AiCredits(self.engine, rate_card=self.card, clock=self.clock, hold_ttl_s=2 * DAY_S)
+        self.account = uuid.uuid4().hex
+        self.model = Model()
+        self.count = 0
+
+    def key(self):
+        self.count += 1
+        return f"key {self.count}"
+
+    def twice(self, act):
+        """Every act is done again at once: a replay must change nothing."""
+        for _ in range(2):
+            with Session(self.engine) as session, session.begin():
+                act(session)
+
+    @rule(amount=st.integers(1, 50), kind=st.sampled_from(["promotion", "pack"]), days=st.none() | st.integers(1, 40))
+    def grant(self, amount, kind, days):
+        key = self.key()
+        ends = self.clock.now + timedelta(days=days) if days else None
+        self.model.add(10 if kind == "promotion" else 30, amount, self.model.day + days if days else None)
+        self.twice(lambda session: self.credits.grant(session, self.account, amount=amount, key=key, kind=kind, expires_at=ends))
+
+    @rule(anchor=st.sampled_from("AB"), amount=st.integers(0, 60))
+    def set_allowance(self, anchor, amount):
+        key = self.key()
+        self.model.set_plan(anchor, amount)
+        self.twice(lambda session: self.credits.set_allowance(session, self.account, amount=amount, anchor_at=ANCHORS[anchor], key=key))
+
+    @rule()
+    def end_allowance(self):
+        key = self.key()
+        for anchor in self.model.plans:
+            self.model.end_plan(anchor)
+        self.twice(lambda session: self.credits.end_allowance(session, self.account, key=key))
+
+    @rule(amount=st.integers(-30, 30).filter(bool))
+    def adjust(self, amount):
+        key = self.key()
+        if amount > 0:
+            self.model.add(20, amount)
+        elif -amount <= self.model.available():
+            self.model.take(-amount)
+        else:
+            with pytest.raises(errors.InsufficientCredits), Session(self.engine) as session:
+                self.credits.adjust(session, self.account, amount=amount, key=key, reason="r", actor="a")
+            return
+        self.twice(lambda session: self.credits.adjust(session, self.account, amount=amount, key=key, reason="r", actor="a"))
+
+    @rule(target=keys, cost=st.integers(0, 40))
+    def hold(self, cost):
+        key = self.key()
+        return multiple((key, cost)) if self.try_hold(key, cost) else multiple()
+
+    @rule(held=keys)
+    def hold_again(self, held):
+        self.try_hold(*held)
+
+    def try_hold(self, key, cost):
+        is_held = self.model.hold(key, cost)
+        for _ in range(2):
+            with suppress(errors.InsufficientCredits):
+                self.credits.hold(self.account, model="unit", estimate=Usage(input_tokens=cost), key=key)
+                assert is_held
+                continue
+            assert not is_held
+        return is_held
+
+    def id_of(self, key):
+        with self.engine.connect() as connection:
+            return connection.scalar(
+                text("SELECT h.id FROM credits_hold h JOIN credits_account a ON a.id = h.account_id WHERE a.account = :a AND h.key = :k"),
+                {"a": self.account, "k": key},
+            )
+
+    @rule(held=keys, used=st.integers(0, 60))
+    def settle(self, held, used):
+        key, _ = held
+        charged = self.model.settle(key, used)
+        hold_id = self.id_of(key)
+        assert [self.credits.settle(hold_id, Usage(input_tokens=n)).charged for n in (used, used + 1)] == [charged, charged]
+
+    @rule(held=keys)
+    def release(self, held):
+        hold = self.model.holds[held[0]]
+        if hold["state"] == "open":
+            self.model.let_go(hold, "released")
+        hold_id = self.id_of(held[0])
+        assert [self.credits.release(hold_id).state for _ in range(2)] == [hold["state"]] * 2
+
+    @rule(held=keys)
+    def reverse(self, held):
+        if held[0] in self.model.charges:
+            self.model.reverse(held[0])
+            self.twice(lambda session: self.credits.reverse(session, self.account, key=held[0], reason="r", actor="a"))
+
+    @rule(days=st.integers(1, 45), look=st.booleans())
+    def wait(self, days, look):
+        for _ in range(days):
+            self.model.next_day()
+        self.clock.advance(days=days)
+        if look:
+            self.credits.sweep()
+
+    @invariant()
+    def the_ledger_and_the_model_agree(self):
+        balance = self.credits.balance(self.account)
+        assert (balance.available, balance.debt) == (self.model.available(), self.model.debt)
+        assert balance.held == sum(lot["held"] for lot in self.model.lots)
+        assert balance.available >= 0 or balance.debt == -balance.available
+
+    def teardown(self):
+        self.credits.verify(self.account)
+
+
+@pytest.mark.parametrize("examples", [25])
+def test_the_ledger_does_what_a_plain_model_does(engine, card, examples):
+    class Machine(LedgerMachine):
+        pass
+
+    Machine.engine, Machine.card = engine, card
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
+
+    run_state_machine_as_test(
+        Machine, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=checks)
+    )
