@@ -1,0 +1,73 @@
+"""Unmakes tenants: fenced first, dropped second, forgotten only when nothing is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from .errors import DeletionFailed
+from .lease import Lease
+from .lifecycle import TenantState
+from .models import CredentialRow, DomainRow
+from .operations import Listener
+from .provisioners import Place, Worker
+from .provisioning import Provisioning, Site
+from .tenant import Tenant
+
+STEPS = ("disconnection", "database", "roles", "removal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """Takes back what `Provisioning` made, also when that was not finished."""
+
+    made_by: Provisioning
+
+    def run(self, tenant: Tenant, listener: Listener | None) -> None:
+        """Bring a tenant to deleted; see `Tenancy.delete`."""
+        of = self.made_by
+        site = of.sites[tenant.server]
+        assert tenant.database is not None
+        lock = f"tenant:{tenant.id}"
+        with of.leases.hold(lock) as lease, site.provisioner.work(lock) as worker:
+            self._fence(tenant, lease)
+            for name in of.operations.begin(lease, tenant.id):
+                try:
+                    with of.operations.step(lease, tenant.id, name, listener):
+                        self._do(name, tenant, site, worker, lease)
+                except Exception as error:
+                    raise DeletionFailed(tenant.key, name, f"{type(error).__name__}: {error}") from error
+
+    def _fence(self, tenant: Tenant, lease: Lease) -> None:
+        """From here on no session is given out. Every process knows when its cached answer ends."""
+        of = self.made_by
+        with Session(of.catalog) as session, session.begin():
+            lease.check(session)
+            if of.registry.locked(session, tenant.key).state != TenantState.DELETING:
+                of.registry.move(session, tenant.key, TenantState.DELETING, reason="deletion began", actor="system")
+                of.operations.want(session, tenant.id, "delete", STEPS)
+
+    def _do(self, step: str, tenant: Tenant, site: Site, worker: Worker, lease: Lease) -> None:
+        place = Place(database=tenant.database or "")
+        match step:
+            case "disconnection":
+                site.engines.forget(tenant.id)
+            case "database":
+                worker.drop_database(place.database)
+            case "roles":
+                worker.drop_roles(place)
+            case "removal":
+                self._remove(tenant, lease)
+
+    def _remove(self, tenant: Tenant, lease: Lease) -> None:
+        of = self.made_by
+        with Session(of.catalog) as session, session.begin():
+            lease.check(session)
+            of.operations.finish(session, tenant.id)
+            row = of.registry.locked(session, tenant.key)
+            of.registry.move(session, tenant.key, TenantState.DELETED, reason="deleted", actor="system")
+            row.database = None
+            session.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant.id))
+            session.execute(delete(CredentialRow).where(CredentialRow.tenant_id == tenant.id))

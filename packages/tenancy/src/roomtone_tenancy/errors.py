@@ -1,0 +1,225 @@
+"""Every error of this package.
+
+```
+TenancyError
+├── BadKey                  a tenant key that breaks the rules
+├── BadHost                 a host name that breaks the rules
+├── TenantExists            register() of a key in use
+├── DomainTaken             a host that belongs to another tenant
+├── UnknownTenant           no such key
+│   └── UnknownHost         no tenant answers to this host
+├── NoTenant                nothing in scope, or a scope that has ended
+├── TenantSwitch            a scope for B inside a scope for A
+├── WrongTenant             an object or a bind of A in a session of B
+├── TenantUnavailable       the tenant's state refuses all work
+├── TenantReadOnly          the database refused a write of a read-only tenant
+├── IllegalMove             a lifecycle move that the table does not allow
+├── NoServer                no server has room, or the catalog names one that is not configured
+├── BudgetExhausted         no connection within the wait
+├── StampMismatch           a database that is not the tenant's
+├── OperationBusy           another process works on it
+├── LeaseLost               another process has taken over
+├── ProvisioningFailed      a step failed; run it again
+├── DeletionFailed          a step failed; run it again
+├── MigrationsInvalid       the migrations folder cannot be used
+└── VaultError
+    ├── UnknownEncryptionKey    a secret under a key that the ring lacks
+    └── Undecryptable           a secret that was altered or moved
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class TenancyError(Exception):
+    """Anything this package refuses or fails to do."""
+
+
+class BadKey(TenancyError):
+    """A tenant key that breaks the rules of `key.check`."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"{key[:80]!r} is no tenant key: use 1 to 63 of a-z, 0-9 and '-', not first or last a '-'.")
+
+
+class BadHost(TenancyError):
+    """Text that is no host name."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(f"{host[:80]!r} is no host name: give a DNS name of at most 253 characters, without scheme or path.")
+
+
+class TenantExists(TenancyError):
+    """`register()` was given a key that a tenant already has."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"Tenant {key!r} exists already: choose another key, or delete that tenant first.")
+
+
+class DomainTaken(TenancyError):
+    """A host can belong to one tenant only."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(f"The host {host!r} belongs to another tenant: choose another, or remove it there first.")
+
+
+class UnknownTenant(TenancyError):
+    """The catalog has no tenant of this key, or only a deleted one."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"There is no tenant {key[:80]!r}: register it, or check the key.")
+
+
+class UnknownHost(UnknownTenant):
+    """No tenant answers to this host."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(host)
+        self.args = (f"No tenant answers to the host {host[:80]!r}: add it with add_domain(), or answer 404.",)
+
+
+class NoTenant(TenancyError):
+    """Tenant work outside every `use()` block."""
+
+    def __init__(self) -> None:
+        super().__init__("No tenant is in scope: enter `with tenancy.use(key):`, also in threads and tasks that you start.")
+
+
+class TenantSwitch(TenancyError):
+    """A block for one tenant inside a block for another."""
+
+    def __init__(self, *, current: str, wanted: str) -> None:
+        self.current, self.wanted = current, wanted
+        super().__init__(f"The current tenant is {current!r}, {wanted!r} was asked for: leave the first block, or pass allow_switch=True.")
+
+
+class WrongTenant(TenancyError):
+    """Something of one tenant was about to reach another one's database."""
+
+    def __init__(self, what: str, *, belongs_to: str, current: str) -> None:
+        self.what, self.belongs_to, self.current = what, belongs_to, current
+        super().__init__(f"{what} belongs to tenant {belongs_to!r}, this is tenant {current!r}: load it from this tenant's own session.")
+
+
+class TenantUnavailable(TenancyError):
+    """The tenant's state refuses reads and writes alike."""
+
+    def __init__(self, key: str, state: str) -> None:
+        self.key, self.state = key, state
+        super().__init__(f"Tenant {key!r} is {state}: wait until it is ready, or resume it.")
+
+
+class TenantReadOnly(TenancyError):
+    """The database refused a write, since the tenant is read-only."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"Tenant {key!r} is read-only: only reading is possible until it is resumed.")
+
+
+class IllegalMove(TenancyError):
+    """The lifecycle table has no such move."""
+
+    def __init__(self, key: str, *, before: str, after: str) -> None:
+        self.key, self.before, self.after = key, before, after
+        super().__init__(f"Tenant {key!r} is {before} and cannot become {after}: see lifecycle.MOVES for what it can.")
+
+
+class NoServer(TenancyError):
+    """No configured server can take or reach the tenant."""
+
+    def __init__(self, wanted: str | None = None) -> None:
+        self.wanted = wanted
+        text = f"The server {wanted!r} is not among Tenancy(servers=...)" if wanted else "Every server is full"
+        super().__init__(f"{text}: add it, or raise a capacity.")
+
+
+class BudgetExhausted(TenancyError):
+    """No connection became free in time."""
+
+    def __init__(self, *, server: str, tenant: str, limit: int, tenant_limit: int, holders: Mapping[str, int]) -> None:
+        self.server, self.tenant, self.limit, self.tenant_limit, self.holders = server, tenant, limit, tenant_limit, dict(holders)
+        held = ", ".join(f"{key}: {count}" for key, count in self.holders.items())
+        super().__init__(
+            f"No connection to {server!r} for tenant {tenant!r} in time ({limit} per server, {tenant_limit} per tenant; in use {held}): "
+            "close sessions sooner, or raise PoolLimits."
+        )
+
+
+class StampMismatch(TenancyError):
+    """The database behind a tenant says that it is another's, or nobody's."""
+
+    def __init__(self, key: str, *, expected: str, found: str | None) -> None:
+        self.key, self.expected, self.found = key, expected, found
+        super().__init__(
+            f"The database of tenant {key!r} carries the stamp {found!r} and should carry {expected!r}: "
+            "it was mixed up in a restore or a move; put the right one in place."
+        )
+
+
+class OperationBusy(TenancyError):
+    """Another live process holds the lease."""
+
+    def __init__(self, what: str, *, owner: str) -> None:
+        self.what, self.owner = what, owner
+        super().__init__(f"{what} is being worked on by {owner}: try again when it is done; a dead owner is replaced by itself.")
+
+
+class LeaseLost(TenancyError):
+    """This process was too slow, and another one has taken its work over."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"The lease of {what} was taken over by another process: leave the work to it.")
+
+
+class ProvisioningFailed(TenancyError):
+    """A step failed. What it did is kept, and the next call goes on from there."""
+
+    def __init__(self, key: str, step: str, reason: str) -> None:
+        self.key, self.step, self.reason = key, step, reason
+        super().__init__(f"Provisioning tenant {key!r} failed in step {step!r} ({reason}): mend the cause and provision() again.")
+
+
+class DeletionFailed(TenancyError):
+    """A step failed. What it did is kept, and the next call goes on from there."""
+
+    def __init__(self, key: str, step: str, reason: str) -> None:
+        self.key, self.step, self.reason = key, step, reason
+        super().__init__(f"Deleting tenant {key!r} failed in step {step!r} ({reason}): mend the cause and delete() again.")
+
+
+class MigrationsInvalid(TenancyError):
+    """The migrations folder is missing, empty, or has several heads."""
+
+    def __init__(self, folder: str, reason: str) -> None:
+        self.folder, self.reason = folder, reason
+        super().__init__(f"The migrations in {folder} cannot be used: {reason}. Give a folder with versions/ and one head.")
+
+
+class VaultError(TenancyError):
+    """A stored secret cannot be opened."""
+
+
+class UnknownEncryptionKey(VaultError):
+    """The secret was sealed under a key that the ring lacks."""
+
+    def __init__(self, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(f"The key ring has no key {key_id!r}: add it again, old keys stay until every secret is re-encrypted.")
+
+
+class Undecryptable(VaultError):
+    """The secret was altered, moved from another row, or sealed under other bytes of the same key id."""
+
+    def __init__(self, tenant: str, column: str) -> None:
+        self.tenant, self.column = tenant, column
+        super().__init__(f"The secret {column} of tenant {tenant!r} does not open: it was altered or moved; restore the row or its key.")

@@ -1,0 +1,113 @@
+"""A Session that belongs to one tenant and refuses what belongs to another.
+
+Plain SQLAlchemy writes an object of tenant A into B's row of the same primary key without a word. Every way an object or a
+connection enters a session passes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection, Engine, event, inspect
+from sqlalchemy.orm import InstanceState, Session
+
+from .context import Scope
+from .errors import NoTenant, WrongTenant
+from .tenant import Tenant
+
+_STAMP = "roomtone_tenant"
+
+
+class TenantSession(Session):
+    """The session of one tenant, usable only while that tenant is in scope.
+
+    Args:
+        tenant: whose database `engine` is.
+        scope: where the current tenant is looked up at each statement.
+        options: what `Session` takes, except its binds.
+    """
+
+    def __init__(self, engine: Engine, *, tenant: Tenant, scope: Scope, **options: Any) -> None:  # options are Session's own
+        if forbidden := options.keys() & {"bind", "binds", "twophase"}:
+            raise TypeError(f"A tenant's session takes no {', '.join(sorted(forbidden))}: its database is the tenant's.")
+        super().__init__(bind=engine, **options)
+        self.tenant = tenant
+        self._engine, self._scope = engine, scope
+
+    def get_bind(self, mapper: Any = None, *, clause: Any = None, bind: Any = None, **kwargs: Any) -> Engine | Connection:  # as Session's
+        """The tenant's engine, and nothing else.
+
+        Raises:
+            NoTenant: the tenant's block has ended.
+            WrongTenant: another tenant is in scope, or the caller asks for another bind.
+        """
+        current = self._scope.peek()
+        if current is None:
+            raise NoTenant
+        if current.id != self.tenant.id:
+            raise WrongTenant("This session", belongs_to=self.tenant.key, current=current.key)
+        if bind is not None and bind is not self._engine and getattr(bind, "engine", None) is not self._engine:
+            raise WrongTenant("The bind given to this session", belongs_to="(unknown)", current=self.tenant.key)
+        return self._engine
+
+    def merge(self, instance: Any, **options: Any) -> Any:  # generic in Session
+        """As `Session.merge`, for objects of this tenant and all that they lead to."""
+        self._check_cascade([instance], "merge")
+        return super().merge(instance, **options)
+
+    def merge_all(self, instances: Iterable[Any], **options: Any) -> Sequence[Any]:
+        """As `Session.merge_all`, for objects of this tenant."""
+        instances = list(instances)
+        self._check_cascade(instances, "merge")
+        return super().merge_all(instances, **options)
+
+    def bulk_save_objects(self, objects: Iterable[object], *args: Any, **options: Any) -> None:
+        """As `Session.bulk_save_objects`, for objects of this tenant, which are marked as its own."""
+        objects = list(objects)
+        for each in objects:
+            self._check(inspect(each))
+        super().bulk_save_objects(objects, *args, **options)
+        for each in objects:
+            self._mark(inspect(each))
+
+    def bind_mapper(self, mapper: Any, bind: Any) -> NoReturn:
+        """Refused: a tenant's session has one database."""
+        raise WrongTenant("Another bind", belongs_to="(unknown)", current=self.tenant.key)
+
+    def bind_table(self, table: Any, bind: Any) -> NoReturn:
+        """Refused: a tenant's session has one database."""
+        raise WrongTenant("Another bind", belongs_to="(unknown)", current=self.tenant.key)
+
+    def _check_cascade(self, instances: Iterable[Any], cascade: str) -> None:
+        for instance in instances:
+            state = inspect(instance)
+            self._check(state)
+            for _, _, reached, _ in state.mapper.cascade_iterator(cascade, state):
+                self._check(reached)
+
+    def _check(self, state: InstanceState[Any]) -> None:
+        owner = state.info.get(_STAMP)
+        if owner is not None and owner[0] != self.tenant.id:
+            raise WrongTenant(f"A {state.class_.__name__}", belongs_to=owner[1], current=self.tenant.key)
+
+    def _mark(self, state: InstanceState[Any]) -> None:
+        state.info[_STAMP] = (self.tenant.id, self.tenant.key)
+
+
+def tenant_of(instance: object) -> str | None:
+    """The key of the tenant that a mapped object belongs to; None when no tenant's session has seen it."""
+    owner = inspect(instance).info.get(_STAMP)
+    return None if owner is None else owner[1]
+
+
+@event.listens_for(TenantSession, "before_attach")
+def _before_attach(session: TenantSession, instance: object) -> None:
+    state = inspect(instance)
+    session._check(state)
+    session._mark(state)
+
+
+@event.listens_for(TenantSession, "loaded_as_persistent")
+def _loaded(session: TenantSession, instance: object) -> None:
+    session._mark(inspect(instance))

@@ -1,0 +1,105 @@
+"""Leases in the catalog: one worker at a time, and a fence against the one before."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, Update, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from .errors import LeaseLost, OperationBusy
+from .models import LeaseRow
+from .process import is_surely_dead, own_identity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """A hold on a name; later takers have a higher generation."""
+
+    name: str
+    generation: int
+
+    def check(self, session: Session) -> None:
+        """Make the rest of this transaction happen only while the hold is ours.
+
+        Raises:
+            LeaseLost: another process has taken it.
+
+        Effects:
+            Locks the lease's row until the transaction ends.
+        """
+        # An UPDATE, since it locks on SQLite too.
+        mine = update(LeaseRow).where(LeaseRow.name == self.name, LeaseRow.generation == self.generation)
+        if session.connection().execute(mine.values(generation=self.generation)).rowcount != 1:
+            raise LeaseLost(self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leases:
+    """Gives out leases.
+
+    Args:
+        ttl_s: how long a silent owner is believed alive, seconds. An owner that is seen to be dead on this host is replaced at once.
+    """
+
+    catalog: Engine
+    clock: Callable[[], datetime]
+    ttl_s: float = 15.0
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[Lease]:
+        """Take the lease, renew it in the background, give it back at the end.
+
+        Raises:
+            OperationBusy: a living owner has it.
+        """
+        lease = self._take(name)
+        stop = threading.Event()
+        renewer = threading.Thread(target=self._renew_until, args=(lease, stop), name=f"lease {name}", daemon=True)
+        renewer.start()
+        try:
+            yield lease
+        finally:
+            stop.set()
+            renewer.join()
+            with suppress(SQLAlchemyError), self.catalog.begin() as connection:
+                connection.execute(self._mine(lease).values(owner=None, expires_at=self.clock()))
+
+    def _take(self, name: str) -> Lease:
+        now = self.clock()
+        with self.catalog.begin() as connection:
+            self._ensure_row(connection, name, now)
+            row = connection.execute(select(LeaseRow.owner, LeaseRow.generation, LeaseRow.expires_at).where(LeaseRow.name == name)).one()
+            if row.owner is not None and row.expires_at > now and not is_surely_dead(row.owner):
+                raise OperationBusy(name, owner=row.owner)
+            lease = Lease(name=name, generation=row.generation + 1)
+            # Compare and set: of two that read the same generation one wins, on a database without row locks too.
+            taken = connection.execute(
+                update(LeaseRow)
+                .where(LeaseRow.name == name, LeaseRow.generation == row.generation)
+                .values(owner=own_identity(), generation=lease.generation, expires_at=now + timedelta(seconds=self.ttl_s))
+            )
+            if taken.rowcount != 1:
+                raise OperationBusy(name, owner="another process, since this moment")
+        return lease
+
+    @staticmethod
+    def _ensure_row(connection: Connection, name: str, now: datetime) -> None:
+        if connection.scalar(select(LeaseRow.name).where(LeaseRow.name == name)) is None:
+            with suppress(IntegrityError), connection.begin_nested():
+                connection.execute(insert(LeaseRow).values(name=name, owner=None, generation=0, expires_at=now))
+
+    def _renew_until(self, lease: Lease, stop: threading.Event) -> None:
+        while not stop.wait(self.ttl_s / 3):
+            # A catalog that is away now may be back before the lease ends; if not, check() says so.
+            with suppress(SQLAlchemyError), self.catalog.begin() as connection:
+                connection.execute(self._mine(lease).values(expires_at=self.clock() + timedelta(seconds=self.ttl_s)))
+
+    @staticmethod
+    def _mine(lease: Lease) -> Update:
+        return update(LeaseRow).where(LeaseRow.name == lease.name, LeaseRow.generation == lease.generation)

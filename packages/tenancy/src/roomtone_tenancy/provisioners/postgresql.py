@@ -1,0 +1,207 @@
+"""PostgreSQL: a database, an owner role and a login role per tenant, cloned from a template that nobody can open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import errors as pg
+from psycopg import sql
+from sqlalchemy import URL, Connection, NullPool, create_engine, event
+
+from ..errors import OperationBusy
+from ..server import Server
+from . import Place, TemplateGone
+
+LOCK_WAIT_S = 10
+_PROTECTED = ("tenancy_stamp", "alembic_version")
+_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' ORDER BY nspname"
+_LOCK_KEY = "hashtextextended(%s, 0)"
+
+
+def _connect(url: URL, **options: Any) -> psycopg.Connection:  # options are libpq's
+    parts = url.translate_connect_args(database="dbname", username="user")
+    return psycopg.connect(**{**parts, **url.query, "autocommit": True, "application_name": "roomtone_tenancy", **options})
+
+
+def _lock(connection: psycopg.Connection, name: str) -> None:
+    """Take a lock that lives as long as the connection. A killed worker's backend may still be ending: wait a little."""
+    try:
+        connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+        connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})", [name])
+        connection.execute("SET lock_timeout = '60s'")
+    except pg.LockNotAvailable as error:
+        raise OperationBusy(name, owner="another connection to the same server") from error
+
+
+@dataclass(frozen=True)
+class PostgresProvisioner:
+    """One PostgreSQL server, reached as a role that may create databases and roles."""
+
+    server: Server
+
+    @property
+    def has_roles(self) -> bool:
+        """Yes: two for each tenant."""
+        return True
+
+    @contextmanager
+    def work(self, lock: str) -> Iterator[PostgresWorker]:
+        """See `Provisioner.work`."""
+        with _connect(self.server.parsed) as admin:
+            _lock(admin, lock)
+            yield PostgresWorker(self.server, admin)
+
+    @contextmanager
+    def owner_connection(self, place: Place) -> Iterator[Connection]:
+        """See `Provisioner.owner_connection`. Logs in as the administrator and takes the owner's role: owners have no password."""
+        with _role_connection(self.server, place.database, place.owner) as connection:
+            yield connection
+
+    def url(self, place: Place, password: str | None) -> URL:
+        """See `Provisioner.url`."""
+        return self.server.parsed.set(username=place.login, password=password, database=place.database)
+
+    def names(self, prefix: str) -> Mapping[str, str]:
+        """See `Provisioner.names`."""
+        query = (
+            "SELECT datname, 'database' FROM pg_database WHERE starts_with(datname, %(prefix)s) "
+            "UNION ALL SELECT rolname, 'role' FROM pg_roles WHERE starts_with(rolname, %(prefix)s)"
+        )
+        with _connect(self.server.parsed) as admin:
+            return dict(admin.execute(query, {"prefix": prefix}).fetchall())
+
+    def size_bytes(self, database: str) -> int:
+        """See `Provisioner.size_bytes`."""
+        with _connect(self.server.parsed) as admin:
+            row = admin.execute("SELECT pg_database_size(%s)", [database]).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@contextmanager
+def _role_connection(server: Server, database: str, role: str) -> Iterator[Connection]:
+    engine = create_engine(server.parsed.set(database=database), poolclass=NullPool, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def become(connection: Any, _: Any) -> None:  # psycopg's connection
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+        connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+        connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})", ["schema"])
+        connection.commit()
+
+    with engine.connect() as connection:
+        yield connection
+
+
+@dataclass(frozen=True)
+class PostgresWorker:
+    """See `Worker`."""
+
+    server: Server
+    admin: psycopg.Connection
+
+    def build_template(self, database: str, upgrade: Callable[[Connection], str]) -> str:
+        """See `Worker.build_template`. Its objects belong to a role that owns no database, so that clones can be handed over."""
+        maker = Place(database=database).owner
+        self._make_role(maker)
+        if not self._exists(database):
+            self._do("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", database)
+        self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
+        self._do("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}", database, maker)
+        with _connect(self.server.parsed.set(database=database)) as inside:
+            inside.execute(_sql("ALTER SCHEMA public OWNER TO {}", maker))
+            inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        with _role_connection(self.server, database, maker) as connection:
+            revision = upgrade(connection)
+        self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true", database)
+        return revision
+
+    def drop_database(self, database: str) -> None:
+        """See `Worker.drop_database`."""
+        if self._exists(database):
+            self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false IS_TEMPLATE false", database)
+            self._do("DROP DATABASE {} WITH (FORCE)", database)
+
+    def make_roles(self, place: Place, password: str) -> None:
+        """See `Worker.make_roles`. The server is told a SCRAM verifier only: a password in a statement ends in its log."""
+        verifier = self.admin.pgconn.encrypt_password(password.encode(), place.login.encode(), b"scram-sha-256").decode()
+        self._make_role(place.owner)
+        if not self._role_exists(place.login):
+            self._do("CREATE ROLE {} NOLOGIN", place.login)
+        statement = sql.SQL("ALTER ROLE {} LOGIN NOINHERIT PASSWORD {}").format(sql.Identifier(place.login), sql.Literal(verifier))
+        self.admin.execute(statement)
+
+    def clone(self, place: Place, template: str) -> None:
+        """See `Worker.clone`."""
+        if self._exists(place.database):
+            return
+        try:
+            self._do("CREATE DATABASE {} TEMPLATE {} OWNER {} ALLOW_CONNECTIONS false", place.database, template, place.owner)
+        except (pg.InvalidCatalogName, pg.ObjectInUse) as error:
+            raise TemplateGone(template) from error
+
+    def secure(self, place: Place) -> None:
+        """See `Worker.secure`. A clone inherits neither the database's rights nor its settings."""
+        database, owner, login = place.database, place.owner, place.login
+        self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
+        self._do("GRANT CONNECT ON DATABASE {} TO {}", database, login)
+        for name, value in self.server.settings.items():
+            setting = sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} = {}")
+            self.admin.execute(setting.format(sql.Identifier(login), sql.Identifier(database), sql.Identifier(name), sql.Literal(value)))
+        self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false", database)
+        with _connect(self.server.parsed.set(database=database), autocommit=False) as inside:
+            for (maker,) in inside.execute("SELECT DISTINCT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'").fetchall():
+                if maker != owner:
+                    inside.execute(_sql("REASSIGN OWNED BY {} TO {}", maker, owner))
+            for (schema,) in inside.execute(_SCHEMAS).fetchall():
+                _grant(inside, schema, login)
+            _grant_future(inside, owner, login)
+            inside.execute(_sql("GRANT UPDATE (seeded_at) ON tenancy_stamp TO {}", login))
+
+    def drop_roles(self, place: Place) -> bool:
+        """See `Worker.drop_roles`."""
+        try:
+            for role in (place.login, place.owner):
+                self._do("DROP ROLE IF EXISTS {}", role)
+        except pg.DependentObjectsStillExist:
+            return False
+        return True
+
+    def _make_role(self, name: str) -> None:
+        if not self._role_exists(name):
+            self._do("CREATE ROLE {} NOLOGIN", name)
+        row = self.admin.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+        if row is not None and not row[0]:
+            self._do("GRANT {} TO CURRENT_USER", name)  # an administrator who is no superuser owns nothing by itself
+
+    def _exists(self, database: str) -> bool:
+        return self.admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is not None
+
+    def _role_exists(self, role: str) -> bool:
+        return self.admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
+
+    def _do(self, statement: str, *names: str) -> None:
+        self.admin.execute(_sql(statement, *names))
+
+
+def _grant(inside: psycopg.Connection, schema: str, login: str) -> None:
+    inside.execute(_sql("REVOKE ALL ON SCHEMA {} FROM PUBLIC", schema))
+    inside.execute(_sql("GRANT USAGE ON SCHEMA {} TO {}", schema, login))
+    inside.execute(_sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}", schema, login))
+    inside.execute(_sql("GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {} TO {}", schema, login))
+    for table in _PROTECTED if schema == "public" else ():
+        inside.execute(_sql("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {} FROM {}", table, login))
+
+
+def _grant_future(inside: psycopg.Connection, owner: str, login: str) -> None:
+    """Tables of later migrations are granted as they are made."""
+    for grant in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT, UPDATE ON SEQUENCES", "USAGE ON SCHEMAS"):
+        inside.execute(_sql(f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} GRANT {grant} TO {{}}", owner, login))
+
+
+def _sql(statement: str, *names: str) -> sql.Composed:
+    return sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type]  # every statement is a constant of this file

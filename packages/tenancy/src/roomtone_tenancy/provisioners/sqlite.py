@@ -1,0 +1,141 @@
+"""SQLite: one file per tenant in one folder, copied from a template file and made durable before it gets its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, NullPool, create_engine
+
+from ..key import random_text
+from ..server import Server
+from . import Place, TemplateGone
+
+SUFFIX = ".sqlite3"
+_COMPANIONS = ("", "-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True)
+class SqliteProvisioner:
+    """One folder of tenant files. Every step is atomic in the file system or the file, so it needs no lock."""
+
+    server: Server
+
+    @property
+    def has_roles(self) -> bool:
+        """No: files have no roles."""
+        return False
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return Path(self.server.parsed.database or ".").resolve()
+
+    @contextmanager
+    def work(self, lock: str) -> Iterator[SqliteWorker]:  # noqa: ARG002 -- see the class
+        """See `Provisioner.work`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        yield SqliteWorker(self.folder)
+
+    @contextmanager
+    def owner_connection(self, place: Place) -> Iterator[Connection]:
+        """See `Provisioner.owner_connection`."""
+        with _open(self.folder / f"{place.database}{SUFFIX}", mode="rw") as connection:
+            yield connection
+
+    def url(self, place: Place, password: str | None) -> URL:  # noqa: ARG002 -- files have no password
+        """See `Provisioner.url`. Opening never makes the file, so that a deleted tenant stays deleted."""
+        return _url(self.folder / f"{place.database}{SUFFIX}", mode="rw")
+
+    def names(self, prefix: str) -> Mapping[str, str]:
+        """See `Provisioner.names`. A copy that was cut off counts under its own name."""
+        paths = self.folder.glob(f"{prefix}*{SUFFIX}*")
+        return {path.name.removesuffix(SUFFIX): "file" for path in paths if not path.name.endswith(_COMPANIONS[1:])}
+
+    def size_bytes(self, database: str) -> int:
+        """See `Provisioner.size_bytes`."""
+        paths = [self.folder / f"{database}{SUFFIX}{companion}" for companion in _COMPANIONS]
+        return sum(path.stat().st_size for path in paths if path.exists())
+
+
+@dataclass(frozen=True)
+class SqliteWorker:
+    """See `Worker`."""
+
+    folder: Path
+
+    def build_template(self, database: str, upgrade: Callable[[Connection], str]) -> str:
+        """See `Worker.build_template`."""
+        path = self._path(database)
+        with _open(path, mode="rwc") as connection:
+            # Kept in the file: readers of every clone go on while one writes.
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.rollback()
+            revision = upgrade(connection)
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        _sync(path)
+        return revision
+
+    def drop_database(self, database: str) -> None:
+        """See `Worker.drop_database`. The companions go too: a later file of this name must not replay them."""
+        for path in [*self.folder.glob(f"{database}{SUFFIX}.copy-*"), *(Path(f"{self._path(database)}{end}") for end in _COMPANIONS)]:
+            path.unlink(missing_ok=True)
+        _sync(self.folder)
+
+    def make_roles(self, place: Place, password: str) -> None:
+        """See `Worker.make_roles`: nothing to make."""
+
+    def clone(self, place: Place, template: str) -> None:
+        """See `Worker.clone`. The name appears only with all bytes on disk, and never replaces a file that is there."""
+        target = self._path(place.database)
+        for cut_off in self.folder.glob(f"{target.name}.copy-*"):
+            cut_off.unlink(missing_ok=True)
+        if target.exists():
+            return
+        copy = target.with_name(f"{target.name}.copy-{random_text(8)}")
+        try:
+            shutil.copyfile(self._path(template), copy)
+        except FileNotFoundError as error:
+            raise TemplateGone(template) from error
+        copy.chmod(0o600)
+        _sync(copy)
+        try:
+            os.link(copy, target)  # unlike a rename it refuses to replace the file of a worker that was faster
+        except FileExistsError:
+            pass
+        finally:
+            copy.unlink(missing_ok=True)
+        _sync(self.folder)
+
+    def secure(self, place: Place) -> None:
+        """See `Worker.secure`: the file's mode does it."""
+
+    def drop_roles(self, place: Place) -> bool:  # noqa: ARG002 -- files have no roles
+        """See `Worker.drop_roles`: nothing to drop."""
+        return True
+
+    def _path(self, database: str) -> Path:
+        return self.folder / f"{database}{SUFFIX}"
+
+
+def _url(path: Path, *, mode: str) -> URL:
+    return URL.create("sqlite", database=f"file:{path.as_posix()}", query={"uri": "true", "mode": mode})
+
+
+@contextmanager
+def _open(path: Path, *, mode: str) -> Iterator[Connection]:
+    engine = create_engine(_url(path, mode=mode), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

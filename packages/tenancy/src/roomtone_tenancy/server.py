@@ -1,0 +1,67 @@
+"""Database servers that tenants are placed on, and how many connections they may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from sqlalchemy.engine import URL, make_url
+
+RUNTIME_SETTINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "statement_timeout": "30s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "60s",
+        "timezone": "UTC",
+        "search_path": "public",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """One place for tenant databases.
+
+    Args:
+        name: how the catalog calls it; never changes once tenants live there.
+        url: a role that may create databases and roles (`postgresql+psycopg://...`), or `sqlite:///folder` for files in that folder.
+        capacity: how many tenants are placed here at most.
+        settings: PostgreSQL settings of every tenant's runtime role in its own database, set again on each clone.
+    """
+
+    name: str
+    url: str = field(repr=False)
+    capacity: int = 1000
+    settings: Mapping[str, str] = field(default_factory=lambda: RUNTIME_SETTINGS, repr=False, hash=False)
+
+    @property
+    def parsed(self) -> URL:
+        """The URL in its parts; its text form hides the password."""
+        return make_url(self.url)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether tenants are files."""
+        return self.parsed.get_backend_name() == "sqlite"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolLimits:
+    """Bounds on connections, each for one process.
+
+    Args:
+        per_tenant: connections of one tenant, >= 1.
+        per_server: connections to one server, over all tenants, >= 1.
+        wait_s: how long a caller waits for one before `BudgetExhausted`, seconds.
+        engines: tenants whose engine is kept; the longest unused beyond that is forgotten.
+    """
+
+    per_tenant: int = 2
+    per_server: int = 40
+    wait_s: float = 5.0
+    engines: int = 1000
+
+    def __post_init__(self) -> None:
+        if min(self.per_tenant, self.per_server, self.engines) < 1 or self.wait_s < 0:
+            raise ValueError("PoolLimits need at least one connection and engine, and a wait of 0 seconds or more.")

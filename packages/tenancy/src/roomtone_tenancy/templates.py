@@ -1,0 +1,91 @@
+"""Template databases: built aside, never changed, replaced when the migrations have a new head."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.orm import Session
+
+from .errors import OperationBusy
+from .key import opaque_name
+from .lease import Lease, Leases
+from .models import TemplateRow
+from .provisioners import Place, Provisioner, Worker
+from .provisioners.stamp import make_table
+from .revisions import Revisions
+
+BUILD_WAIT_S = 120.0
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Templates:
+    """The templates of every server. One that cannot be opened cannot be changed either, so a new head means a new template."""
+
+    catalog: Engine
+    leases: Leases
+    revisions: Revisions
+    clock: Callable[[], datetime]
+    installation: Callable[[], str]
+
+    def current(self, server: str) -> str | None:
+        """The server's template at head; None when there is none yet."""
+        wanted = select(TemplateRow.database).where(TemplateRow.server == server, TemplateRow.revision == self.revisions.head)
+        with Session(self.catalog) as session:
+            return session.scalar(wanted.order_by(TemplateRow.created_at.desc()).limit(1))
+
+    def ensure(self, server: str, provisioner: Provisioner) -> str:
+        """The server's template at head, built first if need be.
+
+        Raises:
+            OperationBusy: another process has been building it for `BUILD_WAIT_S` seconds.
+        """
+        deadline = time.monotonic() + BUILD_WAIT_S
+        while True:
+            if (database := self.current(server)) is not None:
+                return database
+            try:
+                with self.leases.hold(f"template:{server}") as lease, provisioner.work(f"template:{server}") as worker:
+                    return self.current(server) or self._build(server, worker, lease)
+            except OperationBusy:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_S)
+
+    def _build(self, server: str, worker: Worker, lease: Lease) -> str:
+        with Session(self.catalog) as session:
+            outdated = list(session.scalars(select(TemplateRow.database).where(TemplateRow.server == server)))
+        database = opaque_name(self.installation())
+        self._record(lease, TemplateRow(database=database, server=server, revision=None, created_at=self.clock()))
+        revision = worker.build_template(database, self._make)
+        self._record(lease, TemplateRow(database=database, server=server, revision=revision, created_at=self.clock()))
+        for each in outdated:
+            self._retire(each, worker, lease)
+        return database
+
+    def _make(self, connection: Connection) -> str:
+        make_table(connection)
+        connection.commit()
+        return self.revisions.upgrade(connection)
+
+    def _record(self, lease: Lease, row: TemplateRow) -> None:
+        with Session(self.catalog) as session, session.begin():
+            lease.check(session)
+            session.merge(row)
+
+    def _retire(self, database: str, worker: Worker, lease: Lease) -> None:
+        """Drop an outdated template; one that a clone still needs stays in the catalog for the next time."""
+        worker.drop_database(database)
+        if worker.drop_roles(Place(database=database)):
+            with Session(self.catalog) as session, session.begin():
+                lease.check(session)
+                session.delete(session.get_one(TemplateRow, database))
+
+    def names(self) -> set[str]:
+        """Every template that the catalog knows, also those being built or retired."""
+        with Session(self.catalog) as session:
+            return set(session.scalars(select(TemplateRow.database)))

@@ -1,0 +1,357 @@
+"""The facade: everything a host does with tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, MetaData
+from sqlalchemy.orm import Session
+
+from .context import Scope
+from .credentials import Credentials
+from .deletion import Deletion
+from .engines import ServerEngines
+from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
+from .guard import TenantSession
+from .key import PREFIX
+from .lease import Leases
+from .lifecycle import TenantState
+from .migrate import Fleet, MigrationReport
+from .operations import Listener, Operations
+from .progress import Progress
+from .provisioners import Place, provisioner_for
+from .provisioning import Provisioning, Seed, Site, Sites
+from .registry import Registry, value_of
+from .resolve import normalise_host
+from .revisions import Revisions
+from .server import PoolLimits, Server
+from .templates import Templates
+from .tenant import LifecycleEntry, Tenant
+from .vault import KeyRing, Vault
+
+
+def utc_now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+class Tenancy:
+    """Tenants with a database each.
+
+    Args:
+        catalog: the control database; `schema.upgrade` has been run on it.
+        servers: where tenant databases live; at least one.
+        migrations: a folder with `versions/`, the Alembic revisions of every tenant's database. No env.py is needed.
+        metadata: the tenants' tables, for revisions that ask for `target_metadata`.
+        keys: encrypts database passwords in the catalog.
+        clock: aware UTC time.
+        pools: bounds on this process's connections.
+        seed: called once for each new tenant with a session of its database, which it must not commit.
+        cache_ttl_s: how late this process may learn of a change that another one made, seconds.
+        cache_entries_max: look-ups remembered by key, and as many by host.
+        lease_s: how long a silent worker is believed alive, seconds; one seen dead on this host is replaced at once.
+    """
+
+    def __init__(
+        self,
+        catalog: Engine,
+        *,
+        servers: Sequence[Server],
+        migrations: Path,
+        metadata: MetaData | None = None,
+        keys: KeyRing,
+        clock: Callable[[], datetime] = utc_now,
+        pools: PoolLimits | None = None,
+        seed: Seed | None = None,
+        cache_ttl_s: float = 2.0,
+        cache_entries_max: int = 10_000,
+        lease_s: float = 15.0,
+    ) -> None:
+        if not servers or len({server.name for server in servers}) < len(servers):
+            raise ValueError("Tenancy needs at least one server, and a different name for each.")
+        limits = pools or PoolLimits()
+        self._scope = Scope()
+        self._registry = Registry(catalog=catalog, servers=servers, clock=clock, ttl_s=cache_ttl_s, entries_max=cache_entries_max)
+        self._operations = Operations(catalog=catalog, clock=clock)
+        self._credentials = Credentials(catalog=catalog, vault=Vault(keys), clock=clock)
+        self._revisions = Revisions(folder=Path(migrations), metadata=metadata)
+        leases = Leases(catalog=catalog, clock=clock, ttl_s=lease_s)
+        self._sites = Sites(
+            by_name={
+                server.name: Site(
+                    name=server.name, provisioner=provisioner_for(server), engines=ServerEngines(server, limits, self._state_of)
+                )
+                for server in servers
+            }
+        )
+        self._templates = Templates(
+            catalog=catalog, leases=leases, revisions=self._revisions, clock=clock, installation=self._registry.installation
+        )
+        self._provisioning = Provisioning(
+            catalog=catalog,
+            registry=self._registry,
+            operations=self._operations,
+            leases=leases,
+            credentials=self._credentials,
+            templates=self._templates,
+            revisions=self._revisions,
+            sites=self._sites,
+            scope=self._scope,
+            clock=clock,
+            seed=seed,
+        )
+        self._deletion = Deletion(made_by=self._provisioning)
+        self._fleet = Fleet(of=self._provisioning)
+
+    # ── Life of a tenant ─────────────────────────────────────────────────
+
+    def register(self, session: Session, key: str, *, domains: Sequence[str] = (), metadata: Mapping[str, Any] | None = None) -> Tenant:
+        """Add a tenant within the host's control-plane transaction: its row, its domains and the wish for a database.
+
+        Args:
+            domains: hosts it answers to, the primary first.
+            metadata: JSON values of the host's own.
+
+        Raises:
+            BadKey, BadHost: they break the rules.
+            TenantExists, DomainTaken: somebody has them; the transaction can go on.
+            NoServer: every server is full.
+
+        Effects:
+            Flushes; the host commits, then runs `provision`.
+        """
+        self._require_control(session)
+        row = self._registry.register(session, key, domains=domains, metadata=metadata)
+        self._operations.want(session, row.id, "provision", self._provisioning.steps(row.server))
+        return value_of(row)
+
+    def provision(self, key: str, *, on_step: Listener | None = None) -> Tenant:
+        """Make the tenant's database, or go on where an earlier call stopped, and return the active tenant.
+
+        Args:
+            on_step: called as each step begins and ends.
+
+        Raises:
+            UnknownTenant: there is none.
+            TenantUnavailable: it is being deleted.
+            OperationBusy: another process is at it.
+            ProvisioningFailed: a step failed; its cause is chained, and the next call tries that step again.
+
+        Effects:
+            Creates a database and roles, commits after each step. Nothing happens when it is done already.
+        """
+        tenant = self._fresh(key)
+        if tenant.state is TenantState.DELETING:
+            raise TenantUnavailable(key, tenant.state)
+        if tenant.state in (TenantState.REQUESTED, TenantState.PROVISIONING):
+            self._provisioning.run(tenant, on_step)
+        return self._fresh(key)
+
+    def progress(self, key: str) -> Progress:
+        """How far the latest operation on the tenant is.
+
+        Raises:
+            UnknownTenant: there is none.
+        """
+        progress = self._operations.progress(self.tenant(key).id)
+        if progress is None:
+            raise UnknownTenant(key)
+        return progress
+
+    def pending(self, kind: str = "provision") -> list[str]:
+        """Keys with an unfinished operation, oldest first: call `provision` for each (`delete` for kind "delete") after a restart."""
+        return self._operations.pending(kind)
+
+    def suspend(self, session: Session, key: str, *, reason: str, actor: str = "system") -> Tenant:
+        """Refuse the tenant all work; flushes, the host commits. Nothing happens when it is suspended already.
+
+        Raises:
+            UnknownTenant, IllegalMove: there is none, or its state cannot become this one.
+        """
+        return self._move(session, key, TenantState.SUSPENDED, reason, actor)
+
+    def read_only(self, session: Session, key: str, *, reason: str, actor: str = "system") -> Tenant:
+        """Have the database refuse the tenant's writes; otherwise as `suspend`."""
+        return self._move(session, key, TenantState.READ_ONLY, reason, actor)
+
+    def resume(self, session: Session, key: str, *, reason: str, actor: str = "system") -> Tenant:
+        """Back to normal work; otherwise as `suspend`."""
+        return self._move(session, key, TenantState.ACTIVE, reason, actor)
+
+    def delete(self, key: str, *, on_step: Listener | None = None) -> None:
+        """Drop the tenant's database and roles, then free its key and domains. The catalog keeps the row and its log.
+
+        Raises:
+            UnknownTenant: there is none.
+            OperationBusy: another process is working on it.
+            DeletionFailed: a step failed; the next call tries that step again.
+
+        Effects:
+            Ends every connection to the database, commits after each step. There is no way back.
+        """
+        self._deletion.run(self._fresh(key), on_step)
+
+    # ── The catalog ──────────────────────────────────────────────────────
+
+    def tenant(self, key: str) -> Tenant:
+        """The tenant of this key, at most `cache_ttl_s` old.
+
+        Raises:
+            UnknownTenant: there is none, or it was deleted.
+        """
+        return self._registry.get(key)
+
+    def tenants(self, state: TenantState | None = None) -> list[Tenant]:
+        """All tenants but deleted ones, or those in one state; by key, read from the catalog."""
+        return self._registry.all(state)
+
+    def exists(self, key: str) -> bool:
+        """Whether a tenant has this key."""
+        return self._registry.find(key) is not None
+
+    def resolve(self, host: str) -> Tenant:
+        """The tenant that answers to a `Host` header, whatever its case, port or trailing dot.
+
+        Raises:
+            UnknownHost: none does, or it is no host name.
+        """
+        try:
+            return self._registry.resolve(normalise_host(host))
+        except BadHost as error:
+            raise UnknownHost(host) from error
+
+    def add_domain(self, session: Session, key: str, host: str, *, primary: bool = False) -> Tenant:
+        """Let the tenant answer to one more host, or make one of its own the primary; flushes.
+
+        Raises:
+            UnknownTenant, BadHost, DomainTaken: no tenant, no host name, or another tenant's.
+        """
+        self._require_control(session)
+        return self._registry.add_domain(session, key, host, primary=primary)
+
+    def update_metadata(self, session: Session, key: str, **values: Any) -> Tenant:
+        """Set some of the host's own values and keep the others; flushes.
+
+        Raises:
+            UnknownTenant: there is none.
+        """
+        self._require_control(session)
+        return self._registry.update_metadata(session, key, values)
+
+    def history(self, key: str) -> list[LifecycleEntry]:
+        """The tenant's moves, oldest first.
+
+        Raises:
+            UnknownTenant: there is none.
+        """
+        return self._registry.history(self.tenant(key).id)
+
+    # ── Scope and sessions ───────────────────────────────────────────────
+
+    def use(self, tenant: str | Tenant, *, allow_switch: bool = False) -> AbstractContextManager[Tenant]:
+        """Work for a tenant within a `with` block, in this thread or task. Executes nothing in the tenant's database.
+
+        Raises:
+            UnknownTenant: there is none of this key.
+            TenantSwitch: on entering, when another tenant is in scope and `allow_switch` is not set.
+        """
+        found = tenant if isinstance(tenant, Tenant) else self.tenant(tenant)
+        return self._scope.enter(found, allow_switch=allow_switch)
+
+    @property
+    def current(self) -> Tenant:
+        """The tenant in scope, as it was when the block began.
+
+        Raises:
+            NoTenant: none is.
+        """
+        return self._scope.current()
+
+    def session(self, **options: Any) -> TenantSession:
+        """A session on the database of the tenant in scope; the caller commits and closes it. Connects at its first statement.
+
+        Args:
+            options: what SQLAlchemy's `Session` takes, except binds.
+
+        Raises:
+            NoTenant: no tenant is in scope.
+            TenantUnavailable: its state refuses work (at each transaction too).
+            Later: WrongTenant, TenantReadOnly, BudgetExhausted, StampMismatch, as the session is used.
+        """
+        tenant = self._scope.current()
+        self._state_of(tenant)
+        return TenantSession(self._engine(tenant), tenant=tenant, scope=self._scope, **options)
+
+    # ── The fleet ────────────────────────────────────────────────────────
+
+    @property
+    def head(self) -> str:
+        """The newest revision in the migrations folder."""
+        return self._revisions.head
+
+    def migrate(self, *, on_tenant: Callable[[str, str | None], None] | None = None) -> MigrationReport:
+        """Bring the templates and every tenant behind the head there, one after another; a failure stops only its tenant.
+
+        Args:
+            on_tenant: called after each with its key and its error, None when there is none.
+
+        Raises:
+            OperationBusy: another process is migrating.
+
+        Effects:
+            Opens no tenant's database when the catalog says that all are at head.
+        """
+        return self._fleet.migrate(on_tenant)
+
+    def orphans(self) -> list[str]:
+        """Databases, files and roles of this installation that no tenant and no template accounts for; none in normal life."""
+        known = self._templates.names() | {tenant.database for tenant in self._registry.all() if tenant.database}
+        accounted = {name for database in known for name in (database, Place(database=database).owner, Place(database=database).login)}
+        prefix = f"{PREFIX}{self._registry.installation()}_"
+        found = {name for site in self._sites.by_name.values() for name in site.provisioner.names(prefix)}
+        return sorted(found - accounted)
+
+    def size_bytes(self, key: str) -> int:
+        """What the tenant's database takes on disk; asks its server.
+
+        Raises:
+            UnknownTenant: there is none.
+        """
+        tenant = self.tenant(key)
+        assert tenant.database is not None
+        return self._sites[tenant.server].provisioner.size_bytes(tenant.database)
+
+    def dispose(self) -> None:
+        """Close every idle connection to tenants' databases; the catalog's engine is the host's."""
+        for site in self._sites.by_name.values():
+            site.engines.dispose()
+
+    def _move(self, session: Session, key: str, after: TenantState, reason: str, actor: str) -> Tenant:
+        self._require_control(session)
+        return self._registry.move(session, key, after, reason=reason, actor=actor)
+
+    def _fresh(self, key: str) -> Tenant:
+        self._registry.forget()
+        return self._registry.get(key)
+
+    def _state_of(self, tenant: Tenant) -> TenantState:
+        """The tenant's state now; raises when it gives no sessions. Its key may be another tenant's by now."""
+        now = self._registry.find(tenant.key)
+        state = now.state if now is not None and now.id == tenant.id else TenantState.DELETED
+        if not state.may_read:
+            raise TenantUnavailable(tenant.key, state)
+        return state
+
+    def _engine(self, tenant: Tenant) -> Engine:
+        site = self._sites[tenant.server]
+        place = Place(database=tenant.database or "")
+        return site.engines.get(tenant, lambda: site.provisioner.url(place, self._credentials.open(tenant.id, place.login)))
+
+    @staticmethod
+    def _require_control(session: Session) -> None:
+        if isinstance(session, TenantSession):
+            raise TypeError("A session of a tenant was given: the catalog is changed through a session of the control database.")
