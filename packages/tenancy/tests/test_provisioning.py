@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import select
 
-from roomtone_tenancy import TenantState, errors
+from roomtone_tenancy import TenantState
 
 
 def test_a_registered_tenant_becomes_active_with_a_database_of_its_own(site, extension):

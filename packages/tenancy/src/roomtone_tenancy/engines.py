@@ -76,7 +76,7 @@ class ServerEngines:
         self.budget: ConnectionBudget[ConnectionPoolEntry] = ConnectionBudget(server.name, limits)
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._lock = threading.Lock()
-        self._is_initialised = False
+        self._initialising, self._is_initialised = threading.Lock(), False
         event.listen(self._blueprint.dialect, "handle_error", _explain_read_only)
 
     def get(self, tenant: Tenant, url: Callable[[], URL]) -> Engine:
@@ -120,7 +120,7 @@ class ServerEngines:
         def connect() -> DBAPIConnection:
             connection = dialect.connect(*arguments, **options)
             try:
-                prove(connection, tenant)
+                prove(dialect, connection, tenant)
             except BaseException:
                 connection.close()
                 raise
@@ -147,22 +147,19 @@ class ServerEngines:
 
     def _initialise(self, engine: Engine, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         """Let the dialect look at the server; a first tenant that fails leaves it to the next one."""
-        if self._is_initialised:
-            return
-        with self._lock:
-            if self._is_initialised:
-                return
-            adhoc = Connection(
-                engine,
-                connection=_AdhocProxiedConnection(connection, record),
-                _has_events=False,
-                _allow_revalidate=False,
-                _allow_autobegin=False,
-            )
-            adhoc._execution_options = util.EMPTY_DICT
-            engine.dialect.initialize(adhoc)
-            engine.dialect.do_rollback(adhoc.connection)
-            self._is_initialised = True
+        with self._initialising:
+            if not self._is_initialised:
+                adhoc = Connection(
+                    engine,
+                    connection=_AdhocProxiedConnection(connection, record),
+                    _has_events=False,
+                    _allow_revalidate=False,
+                    _allow_autobegin=False,
+                )
+                adhoc._execution_options = util.EMPTY_DICT
+                engine.dialect.initialize(adhoc)
+                engine.dialect.do_rollback(adhoc.connection)
+                self._is_initialised = True
 
     def _gate(self, connection: Connection, tenant: Tenant) -> None:
         """Refuse the transaction, or have the database refuse its writes, as the tenant's state says."""
@@ -176,7 +173,7 @@ class ServerEngines:
             connection.exec_driver_sql("SELECT set_config('transaction_read_only', 'on', true)")
 
 
-def prove(connection: DBAPIConnection, tenant: Tenant) -> None:
+def prove(dialect: Dialect, connection: DBAPIConnection, tenant: Tenant) -> None:
     """Check that the database behind a new connection is the tenant's.
 
     Raises:
@@ -186,6 +183,10 @@ def prove(connection: DBAPIConnection, tenant: Tenant) -> None:
     try:
         cursor.execute("SELECT tenant_id FROM tenancy_stamp")
         row = cursor.fetchone()
+    except dialect.loaded_dbapi.Error as error:
+        if dialect.is_disconnect(error, None, cursor):
+            raise
+        raise StampMismatch(tenant.key, expected=tenant.id, found=None) from error
     finally:
         cursor.close()
     connection.rollback()

@@ -35,7 +35,7 @@ class TenantSession(Session):
         self.tenant = tenant
         self._engine, self._scope = engine, scope
 
-    def get_bind(self, mapper: Any = None, *, clause: Any = None, bind: Any = None, **kwargs: Any) -> Engine | Connection:  # as Session's
+    def get_bind(self, mapper: Any = None, *, bind: Any = None, **others: Any) -> Engine | Connection:  # noqa: ARG002 -- as Session's
         """The tenant's engine, and nothing else.
 
         Raises:
@@ -50,6 +50,21 @@ class TenantSession(Session):
         if bind is not None and bind is not self._engine and getattr(bind, "engine", None) is not self._engine:
             raise WrongTenant("The bind given to this session", belongs_to="(unknown)", current=self.tenant.key)
         return self._engine
+
+    def connection(self, bind_arguments: Any = None, execution_options: Any = None) -> Connection:  # as Session's
+        """As `Session.connection`, on the tenant's engine; Session itself would take any bind here without asking."""
+        self.get_bind(**(bind_arguments or {}))
+        return super().connection(execution_options=execution_options)
+
+    def add(self, instance: object, **options: Any) -> None:
+        """As `Session.add`, for an object of this tenant."""
+        self._check(inspect(instance))
+        super().add(instance, **options)
+
+    def delete(self, instance: object) -> None:
+        """As `Session.delete`, for an object of this tenant."""
+        self._check(inspect(instance))
+        super().delete(instance)
 
     def merge(self, instance: Any, **options: Any) -> Any:  # generic in Session
         """As `Session.merge`, for objects of this tenant and all that they lead to."""
@@ -71,11 +86,11 @@ class TenantSession(Session):
         for each in objects:
             self._mark(inspect(each))
 
-    def bind_mapper(self, mapper: Any, bind: Any) -> NoReturn:
+    def bind_mapper(self, mapper: Any, bind: Any) -> NoReturn:  # noqa: ARG002 -- as Session's
         """Refused: a tenant's session has one database."""
         raise WrongTenant("Another bind", belongs_to="(unknown)", current=self.tenant.key)
 
-    def bind_table(self, table: Any, bind: Any) -> NoReturn:
+    def bind_table(self, table: Any, bind: Any) -> NoReturn:  # noqa: ARG002 -- as Session's
         """Refused: a tenant's session has one database."""
         raise WrongTenant("Another bind", belongs_to="(unknown)", current=self.tenant.key)
 

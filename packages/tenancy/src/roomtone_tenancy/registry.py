@@ -22,7 +22,6 @@ from .resolve import normalise_host
 from .server import Server
 from .tenant import LifecycleEntry, Tenant
 
-
 _DIRTY = "roomtone_tenancy_changed"
 
 
@@ -218,7 +217,7 @@ class Registry:
             NoServer: every one is full.
         """
         counts = select(TenantRow.server, func.count()).where(TenantRow.state != TenantState.DELETED).group_by(TenantRow.server)
-        used = {name: count for name, count in session.execute(counts)}
+        used = {name: count for name, count in session.execute(counts)}  # noqa: C416 -- mypy cannot read dict() of rows
         best = max(self.servers, key=lambda server: server.capacity - used.get(server.name, 0))
         if used.get(best.name, 0) >= best.capacity:
             raise NoServer

@@ -75,7 +75,7 @@ class Revisions:
         """
         head = self.head
         is_sqlite = connection.dialect.name == "sqlite"
-        environment = EnvironmentContext(Config(), self.script, fn=lambda revision, _: self.script._upgrade_revs(head, revision))  # type: ignore[arg-type]
+        environment = EnvironmentContext(Config(), self.script, fn=lambda revision, _: self.script._upgrade_revs(head, revision))
         with _ALEMBIC_PROXIES, environment, _transactional(connection) if is_sqlite else nullcontext():
             environment.configure(
                 connection=connection,

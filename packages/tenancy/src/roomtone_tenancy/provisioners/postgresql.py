@@ -204,4 +204,4 @@ def _grant_future(inside: psycopg.Connection, owner: str, login: str) -> None:
 
 
 def _sql(statement: str, *names: str) -> sql.Composed:
-    return sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type]  # every statement is a constant of this file
+    return sql.SQL(statement).format(*map(sql.Identifier, names))

@@ -116,7 +116,7 @@ def _operations() -> None:
     )
 
 
-def _tenant(table: str) -> sa.Column:
+def _tenant(table: str) -> sa.Column[str]:
     reference = sa.ForeignKey("tenancy_tenants.id", name=f"fk_{table}_tenant_id", ondelete="CASCADE")
     return sa.Column("tenant_id", sa.String(32), reference, nullable=False)
 

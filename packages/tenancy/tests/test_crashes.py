@@ -1,0 +1,88 @@
+"""A real process is killed with SIGKILL at each point, another goes on, and the end is always the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+import runpy
+import signal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from roomtone_tenancy import TenantState, errors
+
+WORKER = Path(__file__).parent / "worker.py"
+PROVISIONING = ["template", "roles", "database", "security", "schema", "stamp", "seed", "activation"]
+DELETION = ["disconnection", "database", "roles", "removal"]
+KINDS = ["postgresql", "sqlite"]
+
+pytestmark = pytest.mark.faults
+
+
+def seed(session, tenant):
+    session.execute(text("INSERT INTO artist (name) VALUES ('seeded')"))
+
+
+def killed(site, verb, point):
+    """Run the worker until it dies by its own hand."""
+    order = {
+        "catalog_url": site.catalog_url,
+        "server_url": site.server_url,
+        "migrations": str(site.migrations),
+        "keys": site.keys.to_text(),
+        "verb": verb,
+        "point": point,
+    }
+    context = multiprocessing.get_context("forkserver")  # a clean process, without this one's threads and sockets, in milliseconds
+    context.set_forkserver_preload(["roomtone_tenancy", "roomtone_tenancy.provisioners.postgresql"])
+    process = context.Process(target=runpy.run_path, args=(str(WORKER), {"ORDER": order}))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    process.close()
+
+
+def points(kind, steps):
+    has = [step for step in steps if kind == "postgresql" or step != "roles"]
+    return [(kind, f"{moment}:{step}") for moment in ("unrecorded", "recorded") for step in has]
+
+
+@pytest.mark.parametrize(
+    ("site", "point"),
+    [(kind, "inside:template") for kind in KINDS] + [case for kind in KINDS for case in points(kind, PROVISIONING)],
+    indirect=["site"],
+)
+def test_provisioning_killed_at_any_point_resumes_at_once_and_leaves_no_orphan(site, point):
+    tenancy = site.tenancy(seed=seed)
+    site.register(tenancy, "acme")
+    killed(site, "provision", point)
+    is_over = point.endswith("activation")
+
+    pending, orphans = tenancy.pending(), tenancy.orphans()
+    tenant = tenancy.provision("acme")
+
+    assert pending == ([] if is_over else ["acme"])
+    assert orphans == []
+    assert tenant.state is TenantState.ACTIVE
+    with tenancy.use("acme"), tenancy.session() as session:
+        assert session.scalars(select(site.Artist.name)).all() == ["seeded"]
+    assert tenancy.progress("acme").attempts == (1 if is_over else 2)
+    assert tenancy.pending() == []
+    assert tenancy.orphans() == []
+
+
+@pytest.mark.parametrize(("site", "point"), [case for kind in KINDS for case in points(kind, DELETION[:-1])], indirect=["site"])
+def test_deletion_killed_at_any_point_resumes_and_leaves_nothing(site, point):
+    tenancy = site.tenancy(seed=seed)
+    site.make(tenancy, "acme")
+    killed(site, "delete", point)
+
+    pending = tenancy.pending("delete")
+    tenancy.delete("acme")
+
+    assert pending == ["acme"]
+    assert not tenancy.exists("acme")
+    assert tenancy.orphans() == []
+    with pytest.raises(errors.UnknownTenant):
+        tenancy.delete("acme")
