@@ -2,7 +2,7 @@
 // Usage: node build.js OUT_FOLDER
 import { execFileSync } from "node:child_process";
 import { createRequire } from "node:module";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -40,11 +40,13 @@ async function bundle(entries) {
     logLevel: "warning",
   });
   const names = {};
+  const files = [];
   for (const [path, { entryPoint }] of Object.entries(built.metafile.outputs)) {
     const file = relative(out, resolve(here, path));
+    files.push(file);
     if (entryPoint) names[file.replace(/-[A-Z0-9]{8}(?=\.\w+$)/, "")] = file;
   }
-  return names;
+  return { names, files };
 }
 
 function copyHashed(path, name) {
@@ -57,12 +59,16 @@ function copyHashed(path, name) {
 const work = mkdtempSync(join(here, "node_modules", ".build-"));
 try {
   mkdirSync(out, { recursive: true });
-  for (const old of readdirSync(out)) rmSync(join(out, old), { recursive: true });
+  const before = readdirSync(out);
   tailwind(join(work, "tailwind.css"));
   writeFileSync(join(work, "app.css"), `@import "${join(here, "src", "fonts.css")}";\n@import "./tailwind.css";\n`);
-  const names = await bundle([join(work, "app.css"), ...["app.js", "theme.js", "calendar.js", "calendar.css"].map((name) => join(here, "src", name))]);
+  const { names, files } = await bundle([join(work, "app.css"), ...["app.js", "theme.js", "calendar.js", "calendar.css"].map((name) => join(here, "src", name))]);
   names["icon.svg"] = copyHashed(join(here, "src", "icon.svg"), "icon.svg");
-  writeFileSync(join(out, "manifest.json"), JSON.stringify(names, null, 1) + "\n");
+  // The manifest changes at once and after the files it names, so a server that is running never points at a missing one.
+  writeFileSync(join(out, "manifest.new"), JSON.stringify(names, null, 1) + "\n");
+  renameSync(join(out, "manifest.new"), join(out, "manifest.json"));
+  const kept = new Set([...files, names["icon.svg"], "manifest.json"]);
+  for (const old of before) if (!kept.has(old)) rmSync(join(out, old), { recursive: true });
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
