@@ -1,6 +1,7 @@
 """The ledger against a plain model, against crowds, and against people with SQL."""
 
 import calendar
+import threading
 import uuid
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from roomtone_ai_credits import AiCredits, Usage, errors
@@ -276,7 +278,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.credits.verify(self.account)
 
 
-@pytest.mark.parametrize("examples", [25])
+@pytest.mark.parametrize("examples", [12])
 def test_the_ledger_does_what_a_plain_model_does(engine, card, examples):
     class Machine(LedgerMachine):
         pass
@@ -287,3 +289,109 @@ def test_the_ledger_does_what_a_plain_model_does(engine, card, examples):
     run_state_machine_as_test(
         Machine, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=checks)
     )
+
+
+def at_once(count, act):
+    """Run `act(n)` in `count` threads released together; return what each returned or raised."""
+    gate, answers = threading.Barrier(count), [None] * count
+
+    def run(number):
+        gate.wait()
+        try:
+            answers[number] = act(number)
+        except Exception as problem:  # noqa: BLE001  # the test looks at it
+            answers[number] = problem
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def test_sixteen_callers_of_a_balance_for_ten_get_ten_holds(ledger, account, transaction):
+    with transaction() as session:
+        ledger.grant(session, account, amount=109, key="fund")
+
+    answers = at_once(16, lambda n: ledger.hold(account, model="unit", estimate=Usage(input_tokens=10), key=f"work {n}"))
+
+    refusals = [answer for answer in answers if isinstance(answer, errors.InsufficientCredits)]
+    assert (len(refusals), {refusal.available for refusal in refusals}) == (6, {9})
+    assert (ledger.balance(account).available, ledger.balance(account).held) == (9, 100)
+
+
+def test_sixteen_callers_of_one_key_get_one_hold_and_one_charge(ledger, account, transaction):
+    with transaction() as session:
+        ledger.grant(session, account, amount=100, key="fund")
+
+    def work(number):
+        hold = ledger.hold(account, model="unit", estimate=Usage(input_tokens=10), key="work")
+        return ledger.settle(hold.id, Usage(input_tokens=10 + number))
+
+    answers = at_once(16, work)
+
+    assert sum(not answer.replayed for answer in answers) == 1
+    assert {100 - answer.charged for answer in answers} == {ledger.balance(account).available}
+
+
+def test_a_month_that_begins_for_sixteen_callers_is_granted_once(ledger, account, transaction, clock):
+    with transaction() as session:
+        ledger.set_allowance(session, account, amount=50, anchor_at=START, key="plan")
+    clock.advance(days=31)
+
+    answers = at_once(16, lambda _: ledger.balance(account).available)
+
+    assert answers == [50] * 16
+
+
+def test_accounts_made_by_sixteen_callers_at_once_are_one(ledger, account, transaction):
+    def give(number):
+        with transaction() as session:
+            return ledger.grant(session, account, amount=1, key=f"gift {number}").amount
+
+    assert (at_once(16, give), ledger.balance(account).available) == ([1] * 16, 16)
+
+
+def test_a_mix_of_everything_from_many_threads_balances(ledger, account, transaction):
+    with transaction() as session:
+        ledger.grant(session, account, amount=300, key="fund")
+
+    def work(number):
+        for turn in range(5):
+            key = f"{number % 8} {turn}"
+            with suppress(errors.InsufficientCredits):
+                hold = ledger.hold(account, model="unit", estimate=Usage(input_tokens=7), key=key)
+                if turn % 2:
+                    ledger.release(hold.id)
+                ledger.settle(hold.id, Usage(input_tokens=5 + turn))
+            if turn == 3:
+                with transaction() as session:
+                    ledger.grant(session, account, amount=3, key=key)
+
+    assert at_once(16, work) == [None] * 16
+    ledger.verify(account)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE {} SET amount = 0", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", ["credits_entry", "credits_posting"])
+def test_history_cannot_be_changed(ledger, account, transaction, engine, table, statement):
+    with transaction() as session:
+        ledger.grant(session, account, amount=1, key="k")
+
+    with engine.connect() as connection, pytest.raises(DBAPIError, match=f"{table} is append-only"):
+        connection.execute(text(statement.format(table)))
+
+
+def test_history_cannot_be_truncated(postgres_engine):
+    with postgres_engine.connect() as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.execute(text("TRUNCATE credits_posting, credits_entry"))
+
+
+def test_a_refused_call_writes_nothing(ledger, account, engine):
+    with pytest.raises(errors.InsufficientCredits):
+        ledger.hold(account, model="unit", estimate=Usage(input_tokens=1), key="work")
+
+    with engine.connect() as connection:
+        known = connection.scalar(text("SELECT count(*) FROM credits_account WHERE account = :a"), {"a": account})
+    assert known == 0

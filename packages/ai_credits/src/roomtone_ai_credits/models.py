@@ -84,7 +84,7 @@ class LotRow(Row):
     __tablename__ = "credits_lot"
     __table_args__ = (Index("ix_credits_lot_open", "account_id", postgresql_where=text("is_open"), sqlite_where=text("is_open")),)
 
-    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
     granted: Mapped[int]
@@ -107,7 +107,7 @@ class HoldRow(Row):
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id))
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id))
     key: Mapped[str] = mapped_column(String(200))
     digest: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(10))
@@ -130,7 +130,7 @@ class AllowanceRow(Row):
 
     __tablename__ = "credits_allowance"
 
-    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
     rule: Mapped[str] = mapped_column(String(100), primary_key=True)
     anchor_at: Mapped[datetime] = mapped_column(primary_key=True)
     timezone: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -146,7 +146,7 @@ class EntryRow(Row):
     __tablename__ = "credits_entry"
     __table_args__ = (UniqueConstraint("account_id", "key"),)
 
-    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(400))
     kind: Mapped[str] = mapped_column(String(20))
@@ -169,7 +169,7 @@ class PostingRow(Row):
 
     __tablename__ = "credits_posting"
 
-    account_id: Mapped[int] = mapped_column(ForeignKey(AccountRow.id), primary_key=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     side: Mapped[int] = mapped_column(Integer, primary_key=True)
     book: Mapped[str] = mapped_column(String(20))

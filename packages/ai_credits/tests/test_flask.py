@@ -1,0 +1,25 @@
+from datetime import UTC, datetime
+
+import pytest
+
+flask = pytest.importorskip("flask", reason="the extra 'flask' is not installed")
+
+
+@pytest.mark.parametrize(("next_grant_at", "shown"), [(datetime(2026, 2, 1, tzinfo=UTC), "2026-02-01T00:00:00+00:00"), (None, None)])
+def test_missing_credits_answer_402_with_what_a_client_needs(next_grant_at, shown):
+    from roomtone_ai_credits import errors
+    from roomtone_ai_credits.flask import answer_insufficient_credits
+
+    app = flask.Flask("host")
+    answer_insufficient_credits(app)
+
+    @app.get("/ask")
+    def ask():
+        raise errors.InsufficientCredits("a", needed=5, available=2, next_grant_at=next_grant_at)
+
+    answer = app.test_client().get("/ask")
+
+    assert (answer.status_code, answer.json) == (
+        402,
+        {"error": "insufficient_credits", "needed": 5, "available": 2, "next_grant_at": shown},
+    )

@@ -1,0 +1,51 @@
+import uuid
+
+import pytest
+from sqlalchemy import text
+
+from roomtone_ai_credits import Usage, Verification, errors
+
+MINE = "(SELECT id FROM credits_account WHERE account = :account)"
+TAMPERINGS = {
+    "balance by history": "UPDATE credits_account SET balance = balance + 1 WHERE account = :account",
+    "debt is kept": "UPDATE credits_account SET debt = debt + 1 WHERE account = :account",
+    "held is kept": "UPDATE credits_account SET held = held + 1 WHERE account = :account",
+    "seq is kept": "UPDATE credits_account SET seq = seq + 1 WHERE account = :account",
+    "lot_count is kept": "UPDATE credits_account SET lot_count = lot_count + 1 WHERE account = :account",
+    "keeps 96": f"UPDATE credits_lot SET remaining = remaining + 1 WHERE account_id = {MINE}",
+    "open: False": f"UPDATE credits_lot SET is_open = (1 = 0) WHERE account_id = {MINE}",
+    "holds 10 more": f"UPDATE credits_hold SET state = 'released' WHERE state = 'open' AND account_id = {MINE}",
+    "is for 11": f"UPDATE credits_hold SET amount = 11 WHERE state = 'open' AND account_id = {MINE}",
+    "was charged 4": f"UPDATE credits_hold SET charged = 4 WHERE state = 'settled' AND account_id = {MINE}",
+    "was charged None": f"UPDATE credits_hold SET state = 'released' WHERE state = 'settled' AND account_id = {MINE}",
+    "entry 9 is number 3": "INSERT INTO credits_entry (account_id, seq, key, kind, at, amount, balance_after, digest)"
+    " SELECT id, 9, 'forged', 'grant', matured_at, 5, 100, '' FROM credits_account WHERE account = :account",
+    "sum to 5": "INSERT INTO credits_posting (account_id, seq, side, book, lot, amount)"
+    " SELECT id, 1, 9, 'issued', NULL, 5 FROM credits_account WHERE account = :account",
+}
+
+
+@pytest.fixture
+def books(ledger, transaction):
+    """An account with a grant, a charge and an open hold."""
+    account = uuid.uuid4().hex
+    with transaction() as session:
+        ledger.grant(session, account, amount=100, key="k")
+    ledger.settle(ledger.hold(account, model="unit", estimate=Usage(input_tokens=5), key="done").id, Usage(input_tokens=5))
+    ledger.hold(account, model="unit", estimate=Usage(input_tokens=10), key="open")
+    return account
+
+
+def test_books_that_balance_are_counted(ledger, books):
+    assert ledger.verify(books) == Verification(accounts=1, entries=2)
+
+
+@pytest.mark.parametrize(("sign", "tampering"), TAMPERINGS.items(), ids=TAMPERINGS)
+def test_what_does_not_add_up_is_named(ledger, books, engine, sign, tampering):
+    with engine.begin() as connection:
+        connection.execute(text(tampering), {"account": books})
+
+    with pytest.raises(errors.LedgerMismatch) as mismatch:
+        ledger.verify(books)
+
+    assert any(sign in finding and repr(books) in finding for finding in mismatch.value.findings), mismatch.value.findings
