@@ -1,0 +1,1 @@
+"""The operations of the API under /v1; one module per resource."""

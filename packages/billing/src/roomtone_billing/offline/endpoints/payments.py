@@ -1,0 +1,81 @@
+"""/v1/payment_methods, /v1/payment_intents, /v1/charges and /v1/invoice_payments."""
+
+from __future__ import annotations
+
+from .. import cards
+from ..errors import InvalidRequest, NotSupported
+from ..lists import page
+from ..objects import Object
+from ..resources import charges, invoice_payments, payment_intents, payment_methods
+from ..world import World
+from .routes import LIST, Call, Handler, Route
+
+
+def _create_method(world: World, call: Call) -> Object:
+    if call.params.get("type") != "card":
+        raise NotSupported("payment methods other than cards", param="type")
+    given = call.params.get("card", {})
+    if "token" in given:
+        raise NotSupported("card tokens; use a number or a pm_card_... alias", param="card[token]")
+    if "number" not in given:
+        raise InvalidRequest("Missing required param: card[number].", code="parameter_missing", param="card[number]")
+    expires = (given["exp_month"], given["exp_year"]) if "exp_month" in given and "exp_year" in given else None
+    card = cards.by_number(given["number"])
+    return payment_methods.create(
+        world, card, expires=expires, details=call.params.get("billing_details"), metadata=call.params.get("metadata")
+    )
+
+
+def _list_methods(world: World, call: Call) -> Object:
+    customer = call.params.get("customer")
+    found = world.store.where(payment_methods.KIND, customer=customer) if customer else []
+    return page(found, call.params, url=call.path)
+
+
+def _retrieve_method(world: World, call: Call) -> Object:
+    return payment_methods.resolve(world, call.id)
+
+
+def _update_method(world: World, call: Call) -> Object:
+    return payment_methods.update(world, call.id, call.params)
+
+
+def _attach(world: World, call: Call) -> Object:
+    if "customer" not in call.params:
+        raise InvalidRequest("Missing required param: customer.", code="parameter_missing", param="customer")
+    return payment_methods.attach(world, call.id, call.params["customer"])
+
+
+def _detach(world: World, call: Call) -> Object:
+    return payment_methods.detach(world, call.id)
+
+
+def _retrieve(kind: str) -> Handler:
+    def retrieve(world: World, call: Call) -> Object:
+        return world.store.get(kind, call.id)
+
+    return retrieve
+
+
+def _list(kind: str, *filters: str) -> Handler:
+    def listed(world: World, call: Call) -> Object:
+        exact = {name: call.params[name] for name in filters if name in call.params}
+        return page(world.store.where(kind, **exact), call.params, url=call.path)
+
+    return listed
+
+
+ROUTES = (
+    Route("post /v1/payment_methods", _create_method, "type card billing_details metadata expand"),
+    Route("get /v1/payment_methods", _list_methods, f"{LIST} customer type"),
+    Route("get /v1/payment_methods/{payment_method}", _retrieve_method),
+    Route("post /v1/payment_methods/{payment_method}", _update_method, "billing_details metadata expand"),
+    Route("post /v1/payment_methods/{payment_method}/attach", _attach, "customer expand"),
+    Route("post /v1/payment_methods/{payment_method}/detach", _detach),
+    Route("get /v1/payment_intents", _list(payment_intents.KIND, "customer"), f"{LIST} customer"),
+    Route("get /v1/payment_intents/{intent}", _retrieve(payment_intents.KIND), "expand client_secret"),
+    Route("get /v1/charges", _list(charges.KIND, "customer", "payment_intent"), f"{LIST} customer payment_intent"),
+    Route("get /v1/charges/{charge}", _retrieve(charges.KIND)),
+    Route("get /v1/invoice_payments", _list(invoice_payments.KIND, "invoice", "status"), f"{LIST} invoice status"),
+    Route("get /v1/invoice_payments/{invoice_payment}", _retrieve(invoice_payments.KIND)),
+)

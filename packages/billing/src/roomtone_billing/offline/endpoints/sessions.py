@@ -1,0 +1,92 @@
+"""/v1/checkout/sessions, /v1/billing_portal/configurations and /v1/billing_portal/sessions."""
+
+from __future__ import annotations
+
+from ..errors import NotSupported
+from ..lists import page
+from ..objects import Object, merged_metadata
+from ..resources import checkout_sessions, portal_configurations, portal_sessions
+from ..world import World
+from .routes import LIST, Call, Route
+
+CHECKOUT = (
+    "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale expires_at "
+    "payment_method_types payment_method_collection billing_address_collection ui_mode expand subscription_data.metadata "
+    "subscription_data.description subscription_data.trial_period_days subscription_data.trial_end subscription_data.trial_settings "
+    "subscription_data.billing_mode"
+)
+CONFIGURATION = (
+    "business_profile default_return_url metadata name expand features.customer_update features.invoice_history "
+    "features.payment_method_update.enabled features.subscription_cancel.enabled features.subscription_cancel.mode "
+    "features.subscription_cancel.cancellation_reason features.subscription_cancel.proration_behavior features.subscription_update.enabled "
+    "features.subscription_update.default_allowed_updates features.subscription_update.products.product "
+    "features.subscription_update.products.prices features.subscription_update.proration_behavior"
+)
+
+
+def _create(world: World, call: Call) -> Object:
+    if call.params.get("mode") != "subscription":
+        raise NotSupported("Checkout in other modes than subscription", param="mode")
+    if call.params.get("ui_mode", "hosted_page") != "hosted_page":
+        raise NotSupported("Checkout that is embedded in the caller's page", param="ui_mode")
+    if call.params.get("payment_method_types", ["card"]) != ["card"]:
+        raise NotSupported("payment methods other than cards", param="payment_method_types")
+    return checkout_sessions.create(world, call.params)
+
+
+def _list(world: World, call: Call) -> Object:
+    exact = {name: call.params[name] for name in ("customer", "subscription", "status") if name in call.params}
+    return page(world.store.where(checkout_sessions.KIND, **exact), call.params, url=call.path)
+
+
+def _retrieve(world: World, call: Call) -> Object:
+    return world.store.get(checkout_sessions.KIND, call.id)
+
+
+def _update(world: World, call: Call) -> Object:
+    session = world.store.get(checkout_sessions.KIND, call.id)
+    return checkout_sessions.change(world, call.id, metadata=merged_metadata(session["metadata"], call.params.get("metadata")))
+
+
+def _expire(world: World, call: Call) -> Object:
+    return checkout_sessions.expire(world, call.id)
+
+
+def _line_items(world: World, call: Call) -> Object:
+    return page(reversed(checkout_sessions.line_items(world, call.id)), call.params, url=call.path)
+
+
+def _create_configuration(world: World, call: Call) -> Object:
+    return portal_configurations.create(world, call.params)
+
+
+def _list_configurations(world: World, call: Call) -> Object:
+    exact = {name: call.params[name] for name in ("active", "is_default") if name in call.params}
+    return page(world.store.where(portal_configurations.KIND, **exact), call.params, url=call.path)
+
+
+def _retrieve_configuration(world: World, call: Call) -> Object:
+    return world.store.get(portal_configurations.KIND, call.id)
+
+
+def _update_configuration(world: World, call: Call) -> Object:
+    return portal_configurations.update(world, call.id, call.params)
+
+
+def _create_portal(world: World, call: Call) -> Object:
+    return portal_sessions.create(world, call.params)
+
+
+ROUTES = (
+    Route("post /v1/checkout/sessions", _create, CHECKOUT),
+    Route("get /v1/checkout/sessions", _list, f"{LIST} customer subscription status"),
+    Route("get /v1/checkout/sessions/{session}", _retrieve),
+    Route("post /v1/checkout/sessions/{session}", _update, "metadata expand"),
+    Route("post /v1/checkout/sessions/{session}/expire", _expire),
+    Route("get /v1/checkout/sessions/{session}/line_items", _line_items, LIST),
+    Route("post /v1/billing_portal/configurations", _create_configuration, CONFIGURATION),
+    Route("get /v1/billing_portal/configurations", _list_configurations, f"{LIST} active is_default"),
+    Route("get /v1/billing_portal/configurations/{configuration}", _retrieve_configuration),
+    Route("post /v1/billing_portal/configurations/{configuration}", _update_configuration, f"{CONFIGURATION} active"),
+    Route("post /v1/billing_portal/sessions", _create_portal, "customer configuration return_url locale expand"),
+)

@@ -1,0 +1,238 @@
+"""/v1/subscriptions and /v1/subscription_items."""
+
+from __future__ import annotations
+
+from ..engine import collection, cycle, plan_change, trial
+from ..errors import InvalidRequest, NotSupported
+from ..lists import page
+from ..objects import Object, emptied, merged_metadata
+from ..resources import customers, invoices, payment_methods, prices, subscriptions
+from ..resources.subscriptions import Wanted
+from ..world import World
+from .routes import LIST, Call, Route
+
+FIELDS = (
+    "items.price items.quantity items.metadata default_payment_method description metadata payment_behavior proration_behavior off_session "
+    "trial_end trial_settings.end_behavior.missing_payment_method payment_settings.save_default_payment_method cancel_at_period_end expand"
+)
+
+
+def _create(world: World, call: Call) -> Object:
+    params = call.params
+    customer = world.store.get(customers.KIND, params["customer"], param="customer")
+    if not params.get("items"):
+        raise InvalidRequest("Missing required param: items.", code="parameter_missing", param="items")
+    _refuse_pending_updates(params)
+    subscription = cycle.start(
+        world,
+        customer=customer["id"],
+        wanted=[_new_item(world, each, place) for place, each in enumerate(params["items"])],
+        trial_end=_trial_end(world, params),
+        default_payment_method=_method(world, params, customer["id"]),
+        metadata=merged_metadata({}, params.get("metadata")),
+        description=params.get("description"),
+        missing_payment_method=params.get("trial_settings", {}).get("end_behavior", {}).get("missing_payment_method", "create_invoice"),
+        save_default_payment_method=params.get("payment_settings", {}).get("save_default_payment_method", "off"),
+    )
+    if params.get("cancel_at_period_end"):
+        _set_cancellation(world, subscription, params)
+    if subscription["status"] == "incomplete" and params.get("payment_behavior") != "default_incomplete":
+        _collect(world, subscription["latest_invoice"], params)
+    return world.store.get(subscriptions.KIND, subscription["id"])
+
+
+def _list(world: World, call: Call) -> Object:
+    wanted, price = call.params.get("status"), call.params.get("price")
+    exact = {"customer": call.params["customer"]} if "customer" in call.params else {}
+    found = [
+        each
+        for each in world.store.where(subscriptions.KIND, **exact)
+        if _has_status(each, wanted) and (price is None or any(item["price"]["id"] == price for item in subscriptions.items(each)))
+    ]
+    return page(found, call.params, url=call.path)
+
+
+def _retrieve(world: World, call: Call) -> Object:
+    return world.store.get(subscriptions.KIND, call.id)
+
+
+def _update(world: World, call: Call) -> Object:
+    params = call.params
+    subscription = world.store.get(subscriptions.KIND, call.id)
+    if set(params) - {"metadata", "cancellation_details", "expand"}:
+        subscriptions.refuse_ended(subscription)
+    _refuse_pending_updates(params)
+    subscription = _change_fields(world, subscription, params)
+    if "trial_end" in params:
+        trial.move_end(world, subscription, params["trial_end"])
+        subscription = world.store.get(subscriptions.KIND, call.id)
+    if "items" in params or params.get("billing_cycle_anchor") == "now":
+        _change_items(world, subscription, params)
+    return world.store.get(subscriptions.KIND, call.id)
+
+
+def _cancel(world: World, call: Call) -> Object:
+    subscription = world.store.get(subscriptions.KIND, call.id)
+    if call.params.get("prorate") or call.params.get("invoice_now"):
+        raise NotSupported(
+            "a final invoice or credit on immediate cancellation", param="prorate" if call.params.get("prorate") else "invoice_now"
+        )
+    if subscription["status"] in subscriptions.ENDED:
+        raise InvalidRequest(f"No such subscription: '{call.id}'", code="resource_missing", param="id", status=404)
+    details = {name: emptied(value) for name, value in call.params.get("cancellation_details", {}).items()}
+    return cycle.end(world, call.id, reason="cancellation_requested", details=details)
+
+
+def wanted_items(world: World, subscription: Object, given: list[Object]) -> list[Wanted]:
+    """Return all items the subscription shall have after an `items` parameter, which names only the changed ones."""
+    named = {each["id"]: each for each in given if "id" in each}
+    for item_id in named:
+        if not any(item["id"] == item_id for item in subscriptions.items(subscription)):
+            raise InvalidRequest(f"No such subscription item: '{item_id}'", code="resource_missing", param="items")
+    wanted = []
+    for item in subscriptions.items(subscription):
+        change = named.get(item["id"], {})
+        if not change.get("deleted"):
+            price = prices.recurring_price(world, change["price"], param="items[price]") if "price" in change else item["price"]
+            quantity = change.get("quantity", item["quantity"])
+            metadata = merged_metadata(item["metadata"], change.get("metadata"))
+            wanted.append(Wanted(price=price, quantity=quantity, item_id=item["id"], metadata=metadata))
+    wanted += [_new_item(world, each, place) for place, each in enumerate(given) if "id" not in each]
+    if not wanted:
+        raise InvalidRequest("A subscription must have at least one active plan.", param="items")
+    return wanted
+
+
+def _change_items(world: World, subscription: Object, params: Object) -> None:
+    behavior = params.get("proration_behavior", "create_prorations")
+    wanted = wanted_items(world, subscription, params.get("items", []))
+    at = params.get("proration_date", world.now)
+    change = plan_change.work_out(
+        world, subscription, wanted, behavior=behavior, at=at, resets_anchor=params.get("billing_cycle_anchor") == "now"
+    )
+    invoice_id = plan_change.apply(world, subscription, change, behavior=behavior)
+    if invoice_id is not None and invoices.finalize(world, invoice_id)["status"] == "open":
+        _collect(world, invoice_id, params)
+
+
+def _change_fields(world: World, subscription: Object, params: Object) -> Object:
+    changes: Object = {name: emptied(params[name]) for name in ("description",) if name in params}
+    if "default_payment_method" in params:
+        changes["default_payment_method"] = _method(world, params, subscription["customer"])
+    if "metadata" in params:
+        changes["metadata"] = merged_metadata(subscription["metadata"], params["metadata"])
+    if "trial_settings" in params:
+        changes["trial_settings"] = params["trial_settings"]
+    if "payment_settings" in params:
+        changes["payment_settings"] = {**subscription["payment_settings"], **params["payment_settings"]}
+    if "cancellation_details" in params:
+        given = {name: emptied(value) for name, value in params["cancellation_details"].items()}
+        changes["cancellation_details"] = {**subscription["cancellation_details"], **given}
+    changed = subscriptions.change(world, subscription["id"], **changes)
+    return _set_cancellation(world, changed, params) if {"cancel_at_period_end", "cancel_at"} & set(params) else changed
+
+
+def _set_cancellation(world: World, subscription: Object, params: Object) -> Object:
+    end_at = subscriptions.period(subscription)[1]
+    at = params.get("cancel_at", "")
+    if isinstance(at, str) and at:
+        raise NotSupported("cancel_at by name; give the moment", param="cancel_at")
+    if at and at != end_at:
+        raise NotSupported("cancel_at at another moment than the period's end", param="cancel_at")
+    if not params.get("cancel_at_period_end") and not at:
+        return subscriptions.undo_cancellation(world, subscription["id"])
+    return subscriptions.cancel_later(world, subscription["id"], at=end_at, is_flagged=bool(params.get("cancel_at_period_end")))
+
+
+def _collect(world: World, invoice_id: str, params: Object) -> None:
+    decline = collection.collect(world, invoice_id)
+    if decline is collection.NO_CARD or (decline is not None and params.get("payment_behavior") == "error_if_incomplete"):
+        raise collection.error_for(world, invoice_id, decline, is_recorded=False)
+
+
+def _new_item(world: World, given: Object, place: int) -> Wanted:
+    param = f"items[{place}][price]"
+    if "price" not in given:
+        raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
+    price = prices.recurring_price(world, given["price"], param=param)
+    return Wanted(price=price, quantity=given.get("quantity", 1), metadata=merged_metadata({}, given.get("metadata")))
+
+
+def _method(world: World, params: Object, customer_id: str) -> str | None:
+    chosen = params.get("default_payment_method")
+    if not chosen:
+        return None
+    method = payment_methods.resolve(world, chosen, param="default_payment_method")
+    if method["customer"] != customer_id:
+        raise InvalidRequest(
+            "The customer does not have a payment method with the ID " + method["id"] + ".",
+            code="resource_missing",
+            param="default_payment_method",
+        )
+    return str(method["id"])
+
+
+def _trial_end(world: World, params: Object) -> int | None:
+    if "trial_period_days" in params:
+        return world.now + int(params["trial_period_days"]) * collection.DAY_S if params["trial_period_days"] else None
+    end_at = params.get("trial_end")
+    if end_at in (None, "now"):
+        return None
+    if end_at <= world.now:
+        raise InvalidRequest("Invalid timestamp: must be an integer Unix timestamp in the future.", param="trial_end")
+    return int(end_at)
+
+
+def _has_status(subscription: Object, wanted: str | None) -> bool:
+    match wanted:
+        case None:
+            return subscription["status"] != "canceled"
+        case "all":
+            return True
+        case "ended":
+            return subscription["status"] in subscriptions.ENDED
+        case _:
+            return bool(subscription["status"] == wanted)
+
+
+def _refuse_pending_updates(params: Object) -> None:
+    if params.get("payment_behavior") == "pending_if_incomplete":
+        raise NotSupported("pending updates (payment_behavior=pending_if_incomplete)", param="payment_behavior")
+
+
+def _list_items(world: World, call: Call) -> Object:
+    subscription = world.store.get(subscriptions.KIND, call.params["subscription"], param="subscription")
+    return page(subscriptions.items(subscription), call.params, url=call.path)
+
+
+def _retrieve_item(world: World, call: Call) -> Object:
+    return subscriptions.item(world, call.id)[1]
+
+
+def _update_item(world: World, call: Call) -> Object:
+    subscription, _ = subscriptions.item(world, call.id)
+    subscriptions.refuse_ended(subscription)
+    _refuse_pending_updates(call.params)
+    own = {name: call.params[name] for name in ("price", "quantity", "metadata") if name in call.params}
+    _change_items(world, subscription, {**call.params, "items": [{**own, "id": call.id}]})
+    return subscriptions.item(world, call.id)[1]
+
+
+ROUTES = (
+    Route("post /v1/subscriptions", _create, f"{FIELDS} customer trial_period_days"),
+    Route("get /v1/subscriptions", _list, f"{LIST} customer price status"),
+    Route("get /v1/subscriptions/{subscription_exposed_id}", _retrieve),
+    Route(
+        "post /v1/subscriptions/{subscription_exposed_id}",
+        _update,
+        f"{FIELDS} items.id items.deleted proration_date billing_cycle_anchor cancel_at cancellation_details",
+    ),
+    Route("delete /v1/subscriptions/{subscription_exposed_id}", _cancel, "cancellation_details prorate invoice_now expand"),
+    Route("get /v1/subscription_items", _list_items, f"{LIST} subscription"),
+    Route("get /v1/subscription_items/{item}", _retrieve_item),
+    Route(
+        "post /v1/subscription_items/{item}",
+        _update_item,
+        "price quantity metadata payment_behavior proration_behavior proration_date off_session expand",
+    ),
+)

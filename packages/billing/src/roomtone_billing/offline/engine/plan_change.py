@@ -1,0 +1,135 @@
+"""Changing what a subscription sells: items swapped, the difference prorated, and billed now, later or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+from ..errors import NotSupported
+from ..objects import Object
+from ..resources import invoices, products, subscriptions
+from ..resources.invoice_lines import Line
+from ..resources.subscriptions import Wanted
+from ..world import World
+from . import cycle, proration
+from .periods import period_end
+
+Proration = Literal["always_invoice", "create_prorations", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A worked-out change, not yet made.
+
+    Attributes:
+        wanted: the items as they will be; new ones have no id yet.
+        lines: what is billed for it, credits first.
+        moves_anchor: a new period begins now, because the interval changed.
+    """
+
+    wanted: tuple[Wanted, ...]
+    lines: tuple[Line, ...]
+    period: tuple[int, int]
+    moves_anchor: bool
+
+
+def work_out(
+    world: World, subscription: Object, wanted: list[Wanted], *, behavior: Proration, at: int, resets_anchor: bool = False
+) -> Change:
+    """Return what the change does and costs, without doing it.
+
+    Args:
+        wanted: every item the subscription shall have afterwards.
+        at: the moment to prorate from, unix seconds, within the current period.
+
+    Raises:
+        NotSupported: the items would renew at different intervals.
+    """
+    recurrings = {(each.price["recurring"]["interval"], each.price["recurring"]["interval_count"]) for each in wanted}
+    if len(recurrings) > 1:
+        raise NotSupported("items with different intervals on one subscription", param="items")
+    old = subscriptions.items(subscription)
+    is_trial = subscription["status"] == "trialing"
+    current = old[0]["price"]["recurring"]
+    moves = (resets_anchor or recurrings != {(current["interval"], current["interval_count"])}) and not is_trial
+    period = (at, period_end(at, wanted[0].price["recurring"], after=at)) if moves else subscriptions.period(subscription)
+    lines = [] if is_trial else _lines(world, subscription, wanted, behavior=behavior, at=at, period=period, moves=moves)
+    return Change(wanted=tuple(wanted), lines=tuple(lines), period=period, moves_anchor=moves)
+
+
+def apply(world: World, subscription: Object, change: Change, *, behavior: Proration) -> str | None:
+    """Make the change; return the id of the invoice that it opened, finalised and not yet collected, or None."""
+    items = [_placed(world, subscription, each, change.period) for each in change.wanted]
+    new_ids = iter([item["id"] for item, each in zip(items, change.wanted, strict=True) if each.item_id is None])
+    lines = [line if line.subscription_item else replace(line, subscription_item=next(new_ids)) for line in change.lines]
+    changes: Object = {"items": subscriptions.with_items(subscription, items)}
+    if change.moves_anchor:
+        changes["billing_cycle_anchor"] = change.period[0]
+        if subscription["cancel_at"]:
+            changes["cancel_at"] = change.period[1]
+    bills_now = bool(lines) and (behavior == "always_invoice" or change.moves_anchor)
+    if not bills_now:
+        for line in lines:
+            number = world.store.count(cycle.PENDING_LINE)
+            world.store.add(cycle.PENDING_LINE, {"id": f"{number:08}", "subscription": subscription["id"], "line": asdict(line)})
+        subscriptions.change(world, subscription["id"], **changes)
+        return None
+    invoice = invoices.draft(world, subscription, lines, reason="subscription_update", period=(world.now, world.now))
+    subscriptions.change(world, subscription["id"], **changes, latest_invoice=invoice["id"])
+    if change.moves_anchor:
+        cycle.replan(world, subscription["id"])
+    return str(invoice["id"])
+
+
+def _lines(
+    world: World, subscription: Object, wanted: list[Wanted], *, behavior: Proration, at: int, period: tuple[int, int], moves: bool
+) -> list[Line]:
+    old = {item["id"]: item for item in subscriptions.items(subscription)}
+    kept = {each.item_id: each for each in wanted if each.item_id}
+    changed = [
+        item
+        for item_id, item in old.items()
+        if moves or item_id not in kept or (kept[item_id].price["id"], kept[item_id].quantity) != (item["price"]["id"], item["quantity"])
+    ]
+    credits = [proration.credit(item, name=products.name_of(world, item), at=at) for item in changed]
+    touched = {item["id"] for item in changed}
+    debits = []
+    for each in wanted:
+        if each.item_id is None or each.item_id in touched:
+            item = _preview_item(subscription, each, period)
+            name = products.name_of(world, item)
+            debits.append(proration.whole(item, name=name) if moves else proration.debit(item, name=name, at=at))
+    if behavior == "none":
+        return debits if moves else []
+    return credits + debits
+
+
+def _preview_item(subscription: Object, wanted: Wanted, period: tuple[int, int]) -> Object:
+    return {
+        "id": wanted.item_id or "",
+        "price": wanted.price,
+        "quantity": wanted.quantity,
+        "subscription": subscription["id"],
+        "current_period_start": period[0],
+        "current_period_end": period[1],
+    }
+
+
+def _placed(world: World, subscription: Object, wanted: Wanted, period: tuple[int, int]) -> Object:
+    for item in subscriptions.items(subscription):
+        if item["id"] == wanted.item_id:
+            return {
+                **item,
+                "price": wanted.price,
+                "quantity": wanted.quantity,
+                "metadata": wanted.metadata or item["metadata"],
+                "current_period_start": period[0],
+                "current_period_end": period[1],
+            }
+    return subscriptions.build_item(world, subscription["id"], wanted, period=period)
+
+
+def changed(subscription: Object, change: Change) -> Object:
+    """Return the subscription as it would look after the change, for a preview; nothing is kept."""
+    items = [_preview_item(subscription, each, change.period) for each in change.wanted]
+    return {**subscription, "items": subscriptions.with_items(subscription, items)}

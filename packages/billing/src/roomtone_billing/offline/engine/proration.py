@@ -1,0 +1,67 @@
+"""Proration by the second: what the rest of a period is worth, as credit for the old items and as debit for the new ones."""
+
+from __future__ import annotations
+
+from ..money import format_amount
+from ..objects import Object
+from ..resources.invoice_lines import Line
+from ..world import moment
+
+
+def share(amount: int, *, start: int, end: int, at: int) -> int:
+    """Return the part of `amount` (minor units) for the time from `at` to `end`, rounded half up.
+
+    >>> share(3000, start=0, end=30, at=10)
+    2000
+    """
+    whole_s = end - start
+    left_s = min(max(0, end - at), whole_s)
+    return (2 * amount * left_s + whole_s) // (2 * whole_s)
+
+
+def credit(item: Object, *, name: str, at: int) -> Line:
+    """Return the credit for the unused time of an item; `name` is its product's."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    amount = share(full_amount(item), start=start, end=end, at=at)
+    return _line(item, -amount, f"Unused time on {name} after {day(at)}", start=at, is_proration=True)
+
+
+def debit(item: Object, *, name: str, at: int) -> Line:
+    """Return the charge for the remaining time of an item."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    amount = share(full_amount(item), start=start, end=end, at=at)
+    return _line(item, amount, f"Remaining time on {name} after {day(at)}", start=at, is_proration=True)
+
+
+def whole(item: Object, *, name: str, is_trial: bool = False) -> Line:
+    """Return the line for an item's whole period; a trial costs nothing."""
+    start = item["current_period_start"]
+    if is_trial:
+        return _line(item, 0, f"Trial period for {name}", start=start)
+    price = item["price"]
+    each = f"{format_amount(price['unit_amount'], price['currency'])} / {price['recurring']['interval']}"
+    return _line(item, full_amount(item), f"{item['quantity']} × {name} (at {each})", start=start)
+
+
+def full_amount(item: Object) -> int:
+    """Return what an item's whole period costs, in minor units."""
+    return int(item["price"]["unit_amount"] * item["quantity"])
+
+
+def day(at: int) -> str:
+    """Return a date such as `23 Nov 2026`."""
+    return moment(at).strftime("%d %b %Y")
+
+
+def _line(item: Object, amount: int, text: str, *, start: int, is_proration: bool = False) -> Line:
+    return Line(
+        amount=amount,
+        description=text,
+        price=item["price"],
+        quantity=item["quantity"],
+        start=start,
+        end=item["current_period_end"],
+        subscription=item["subscription"],
+        subscription_item=item["id"],
+        is_proration=is_proration,
+    )

@@ -1,0 +1,45 @@
+"""Runs what the agenda holds, in the order of time, each thing at its own moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from .. import agenda
+from ..resources import checkout_sessions
+from ..world import Origin, World, moment
+from . import collection, cycle
+
+ACTIONS: Mapping[str, Callable[[World, str], None]] = {
+    cycle.PERIOD_END: cycle.reach_period_end,
+    cycle.FINALIZE: cycle.finalize_and_collect,
+    cycle.TRIAL_WILL_END: cycle.announce_trial_end,
+    cycle.UPCOMING: cycle.announce_renewal,
+    collection.RETRY: collection.retry,
+    collection.EXPIRE_INCOMPLETE: collection.expire_incomplete,
+    checkout_sessions.EXPIRE: checkout_sessions.expire_if_open,
+}
+
+
+def run_until(world: World, until: datetime) -> int:
+    """Do what is due by a moment and return how many things that were.
+
+    Effects: each thing is one transaction with the clock at its own moment, so a process killed in between has done the earlier ones whole.
+    """
+    done = 0
+    while _run_next(world, int(until.timestamp())):
+        done += 1
+    with world.store.transaction():
+        world.clock.move_to(until)
+    return done
+
+
+def _run_next(world: World, until: int) -> bool:
+    with world.store.transaction():
+        task = agenda.take_next(world, until=until)
+        if task is None:
+            return False
+        world.origin = Origin()
+        world.clock.move_to(moment(task["due_at"]))
+        ACTIONS[task["action"]](world, task["subject"])
+        return True

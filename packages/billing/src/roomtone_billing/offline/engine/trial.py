@@ -1,0 +1,44 @@
+"""Moving the end of a trial: to now, which bills at once, or to another moment."""
+
+from __future__ import annotations
+
+from ..errors import InvalidRequest, NotSupported
+from ..objects import Object
+from ..resources import invoices, subscriptions
+from ..world import World
+from . import cycle
+
+
+def move_end(world: World, subscription: Object, end_at: int | str) -> None:
+    """End a trial now or move its end.
+
+    Raises:
+        NotSupported: the subscription is not in a trial (Stripe would begin one and prorate).
+        InvalidRequest: the moment is in the past.
+    """
+    if subscription["status"] != "trialing":
+        if end_at == "now":
+            return
+        raise NotSupported("a trial that begins in the middle of a subscription", param="trial_end")
+    moment = world.now if end_at == "now" else int(end_at)
+    if moment < world.now:
+        raise InvalidRequest("Invalid timestamp: must be an integer Unix timestamp in the future.", param="trial_end")
+    items = [{**item, "current_period_end": moment} for item in subscriptions.items(subscription)]
+    changed = subscriptions.change(
+        world,
+        subscription["id"],
+        trial_end=moment,
+        billing_cycle_anchor=moment,
+        items=subscriptions.with_items(subscription, items),
+        cancel_at=moment if subscription["cancel_at"] else None,
+    )
+    cycle.replan(world, subscription["id"])
+    if moment == world.now:
+        _end_now(world, changed["id"])
+
+
+def _end_now(world: World, subscription_id: str) -> None:
+    cycle.reach_period_end(world, subscription_id)
+    subscription = world.store.get(subscriptions.KIND, subscription_id)
+    if world.store.get(invoices.KIND, subscription["latest_invoice"])["status"] == "draft":
+        cycle.finalize_and_collect(world, subscription["latest_invoice"])

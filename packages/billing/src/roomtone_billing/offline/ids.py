@@ -1,0 +1,17 @@
+"""Deterministic object ids: the same seed and the same order of calls give the same ids."""
+
+from __future__ import annotations
+
+import hashlib
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def make_id(prefix: str, *, seed: int, number: int, length: int = 24) -> str:
+    """Return `prefix_` and `length` base-62 characters that depend on the seed, the prefix and the object's number alone."""
+    value = int.from_bytes(hashlib.sha512(f"{seed}/{prefix}/{number}".encode()).digest())
+    characters = []
+    for _ in range(length):
+        value, place = divmod(value, len(ALPHABET))
+        characters.append(ALPHABET[place])
+    return f"{prefix}_{''.join(characters)}"

@@ -1,0 +1,151 @@
+"""OfflineStripe: Stripe for a developer without the network, in this process or on a loopback port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from . import idempotency
+from .api import Answer, Api
+from .clock import utc_now
+from .courier import Chaos, Courier, Post, post_to_loopback
+from .engine import timeline
+from .errors import OfflineOnly
+from .resources import customers, events
+from .specification import Specification
+from .world import AfterRetries, Origin, Settings, World
+
+if TYPE_CHECKING:
+    import stripe
+
+FORGET_S = 3600
+ADVANCE_S_MAX = 20 * 366 * 86400
+
+
+class OfflineStripe:
+    """A stateful Stripe with its API, its pages, its clock and its webhooks. Safe to use from several threads.
+
+    Args:
+        seed: decides every id and secret; the same seed and calls give the same bytes.
+        clock: real time; the virtual time is this plus what `advance` added.
+        store: a SQLite file that keeps every acknowledged change and every undelivered webhook; None keeps memory only.
+        webhook_url: receives every event; registered webhook endpoints receive theirs besides.
+        webhook_secret: signs what goes to `webhook_url`.
+        base_url: where the pages are; part of the addresses in sessions and invoices.
+        post: sends a webhook and returns the HTTP status, in place of HTTP to the loopback interface.
+        chaos: how the courier misbehaves; None delivers each event once and in order.
+        retry_days: days after the first failed renewal at which it is tried again.
+        after_retries: the subscription's state when the last retry failed.
+        business: the seller's name on pages and invoices.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        clock: Callable[[], datetime] = utc_now,
+        store: Path | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str = "whsec_offline",  # noqa: S107 - a documented test value
+        base_url: str = "http://127.0.0.1:4242",
+        post: Post = post_to_loopback,
+        chaos: Chaos | None = None,
+        retry_days: tuple[int, ...] = (1, 3, 5, 7),
+        after_retries: AfterRetries = "unpaid",
+        business: str = "Offline sandbox",
+    ) -> None:
+        settings = Settings(
+            base_url=base_url,
+            webhook_url=webhook_url,
+            webhook_secret=webhook_secret,
+            retry_days=retry_days,
+            after_retries=after_retries,
+            business=business,
+        )
+        self.lock = RLock()
+        self.world = World(seed=seed, real=clock, store=store, settings=settings)
+        self.specification = Specification()
+        self._api = Api(self.world, self.specification)
+        self._courier = Courier(self.world, self.lock, post=post, chaos=chaos or Chaos())
+        self._forgot_at = self.world.now
+        self._app: Any = None  # made at first need: a user of the SDK alone does not load Flask
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self.world.clock.now
+
+    def respond(self, method: str, path: str, *, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Answer one request to the API under /v1."""
+        with self.lock:
+            return self._api.answer(method, path, query=query, body=body, headers=headers)
+
+    def http_client(self) -> stripe.HTTPClient:
+        """Return the `http_client` for `stripe.StripeClient` that talks to this object without a socket."""
+        from .client import InProcessClient
+
+        return InProcessClient(self.respond)
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Serve API, pages, console and control endpoints as a WSGI application."""
+        with self.lock:
+            if self._app is None:
+                from .app import build_app
+
+                self._app = build_app(self)
+        return self._app(environ, start_response)  # type: ignore[no-any-return]
+
+    def serve_at(self, base_url: str) -> None:
+        """Say where the pages are served from now on."""
+        with self.lock:
+            self.world.settings = replace(self.world.settings, base_url=base_url)
+
+    @contextmanager
+    def transaction(self) -> Iterator[World]:
+        """Hold the lock and change the state, all of it or nothing. What the pages do, as nobody's API request."""
+        with self.lock, self.world.store.transaction():
+            self.world.origin = Origin()
+            yield self.world
+
+    def advance(self, seconds: float) -> None:
+        """Move the virtual clock and do, in order of time, what falls due; the webhooks of it are queued.
+
+        Args:
+            seconds: 0 to twenty years; 0 does what is due already.
+
+        Raises:
+            OfflineOnly: backwards or too far.
+        """
+        if not 0 <= seconds <= ADVANCE_S_MAX:
+            raise OfflineOnly(f"Time can be advanced by 0 to {ADVANCE_S_MAX} seconds; {seconds} was asked for.", status=400)
+        with self.lock:
+            target = self.now + timedelta(seconds=seconds)
+            timeline.run_until(self.world, target)
+            if self.world.now - self._forgot_at >= FORGET_S:
+                self._forgot_at = self.world.now
+                with self.world.store.transaction():
+                    events.forget_old(self.world)
+                    idempotency.forget_old(self.world)
+
+    def deliver(self, max: int = 1000) -> int:  # noqa: A002 - the documented name
+        """Deliver the webhooks that are due, at most `max` attempts, and return how many arrived."""
+        return self._courier.deliver(max)
+
+    def decline(self, customer_id: str, *, declining: bool = True) -> None:
+        """Let every charge of a customer be declined from now on, or stop that.
+
+        Raises:
+            InvalidRequest: there is no such customer.
+        """
+        with self.transaction() as world:
+            customers.set_declining(world, customer_id, declining=declining)
+
+    def close(self) -> None:
+        """Close the store's file."""
+        with self.lock:
+            self.world.store.close()

@@ -1,0 +1,1 @@
+"""The hosted pages: Checkout, customer portal, invoice and the console."""

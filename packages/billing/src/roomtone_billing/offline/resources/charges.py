@@ -1,0 +1,103 @@
+"""Charges: one attempt to take money from a card."""
+
+from __future__ import annotations
+
+from ..cards import Decline
+from ..objects import Object
+from ..world import World
+from . import events
+
+KIND = "charge"
+
+
+def create(world: World, intent: Object, method: Object, *, decline: Decline | None, was_authenticated: bool) -> Object:
+    """Record an attempt and emit charge.succeeded or charge.failed."""
+    paid = decline is None
+    amount = intent["amount"]
+    charge = world.store.add(
+        KIND,
+        {
+            "id": world.new_id("ch"),
+            "object": "charge",
+            "amount": amount,
+            "amount_captured": amount if paid else 0,
+            "amount_refunded": 0,
+            "application": None,
+            "application_fee": None,
+            "application_fee_amount": None,
+            "balance_transaction": None,
+            "billing_details": method["billing_details"],
+            "calculated_statement_descriptor": world.settings.business.upper()[:22],
+            "captured": paid,
+            "created": world.now,
+            "currency": intent["currency"],
+            "customer": intent["customer"],
+            "description": intent["description"],
+            "disputed": False,
+            "failure_balance_transaction": None,
+            "failure_code": decline.code if decline else None,
+            "failure_message": decline.message if decline else None,
+            "fraud_details": {},
+            "livemode": False,
+            "metadata": {},
+            "on_behalf_of": None,
+            "outcome": _outcome(decline),
+            "paid": paid,
+            "payment_intent": intent["id"],
+            "payment_method": method["id"],
+            "payment_method_details": {"type": "card", "card": _card(method["card"], amount, was_authenticated=was_authenticated)},
+            "receipt_email": None,
+            "receipt_number": None,
+            "receipt_url": None,
+            "refunded": False,
+            "review": None,
+            "shipping": None,
+            "source_transfer": None,
+            "statement_descriptor": None,
+            "statement_descriptor_suffix": None,
+            "status": "succeeded" if paid else "failed",
+            "transfer_data": None,
+            "transfer_group": None,
+        },
+    )
+    events.emit(world, "charge.succeeded" if paid else "charge.failed", charge)
+    return charge
+
+
+def _outcome(decline: Decline | None) -> Object:
+    return {
+        "advice_code": None,
+        "network_advice_code": None,
+        "network_decline_code": None,
+        "network_status": "declined_by_network" if decline else "approved_by_network",
+        "reason": decline.decline_code if decline else None,
+        "risk_level": "normal",
+        "risk_score": 10,
+        "seller_message": "The bank did not return any further details with this decline." if decline else "Payment complete.",
+        "type": "issuer_declined" if decline else "authorized",
+    }
+
+
+def _card(card: Object, amount: int, *, was_authenticated: bool) -> Object:
+    secure = {
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": None,
+        "version": "2.2.0",
+    }
+    shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status", "wallet")
+    return {
+        **{name: card[name] for name in shown},
+        "amount_authorized": amount,
+        "authorization_code": None,
+        "installments": None,
+        "mandate": None,
+        "network": card["brand"],
+        "network_token": {"used": False},
+        "network_transaction_id": None,
+        "three_d_secure": secure if was_authenticated else None,
+        "transaction_link_id": None,
+    }

@@ -1,0 +1,241 @@
+"""Invoices: what is asked for, from draft to paid. Totals are the sums of the lines; nothing else moves them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import InvalidRequest
+from ..objects import Object, listing
+from ..world import World
+from . import customers, events, invoice_lines, invoice_payments, payment_intents
+from .invoice_lines import Line
+
+KIND = "invoice"
+
+
+def draft(
+    world: World, subscription: Object, lines: list[Line], *, reason: str, period: tuple[int, int], auto_advance: bool = True
+) -> Object:
+    """Add a draft with its lines and emit invoice.created."""
+    invoice = world.store.add(KIND, build(world, subscription, lines, reason=reason, period=period, invoice_id=world.new_id("in")))
+    invoice = world.store.change(KIND, invoice["id"], auto_advance=auto_advance)
+    events.emit(world, "invoice.created", invoice)
+    return invoice
+
+
+def build(world: World, subscription: Object, lines: list[Line], *, reason: str, period: tuple[int, int], invoice_id: str) -> Object:
+    """Return a draft invoice without keeping it (a preview is just that)."""
+    customer = world.store.get(customers.KIND, subscription["customer"])
+    metadata = subscription["metadata"]
+    shown = [invoice_lines.build(world, line, invoice_id=invoice_id, metadata=metadata) for line in lines]
+    total = sum(line.amount for line in lines)
+    return {
+        **_blank(world, customer),
+        "id": invoice_id,
+        "object": "invoice",
+        **amounts(total=total, balance=customer["balance"]),
+        "billing_reason": reason,
+        "collection_method": subscription["collection_method"],
+        "created": world.now,
+        "currency": subscription["currency"],
+        "lines": listing(shown, url=f"/v1/invoices/{invoice_id}/lines"),
+        "parent": {
+            "quote_details": None,
+            "subscription_details": {"metadata": metadata, "subscription": subscription["id"]},
+            "type": "subscription_details",
+        },
+        "period_end": period[1],
+        "period_start": period[0],
+        "status": "draft",
+    }
+
+
+def amounts(*, total: int, balance: int) -> Object:
+    """Return the amounts of an unpaid invoice, given its total and the customer's balance (negative: credit of the customer)."""
+    due = max(0, total + balance)
+    return {
+        "amount_due": due,
+        "amount_paid": 0,
+        "amount_remaining": due,
+        "ending_balance": None,
+        "starting_balance": balance,
+        "subtotal": total,
+        "subtotal_excluding_tax": total,
+        "total": total,
+        "total_excluding_tax": total,
+    }
+
+
+def finalize(world: World, invoice_id: str) -> Object:
+    """Number a draft, use the customer's balance, and open it with a payment intent; with nothing due it is paid at once.
+
+    Raises:
+        InvalidRequest: it is no draft.
+    """
+    before = _in_status(world, invoice_id, "draft", verb="finalized")
+    customer = world.store.get(customers.KIND, before["customer"])
+    total, balance = before["total"], customer["balance"]
+    facts = amounts(total=total, balance=balance)
+    invoice = world.store.change(
+        KIND,
+        invoice_id,
+        **{**facts, "ending_balance": total + balance - facts["amount_due"]},
+        automatically_finalizes_at=None,
+        effective_at=world.now,
+        hosted_invoice_url=world.url(f"/invoice/{invoice_id}"),
+        invoice_pdf=world.url(f"/invoice/{invoice_id}/pdf"),
+        number=customers.take_invoice_number(world, customer["id"]),
+        status="open",
+        status_transitions={**before["status_transitions"], "finalized_at": world.now},
+    )
+    customers.change(world, customer["id"], balance=invoice["ending_balance"], currency=invoice["currency"])
+    if invoice["amount_due"] > 0:
+        description = "Subscription creation" if invoice["billing_reason"] == "subscription_create" else "Subscription update"
+        intent = payment_intents.create(
+            world, amount=invoice["amount_due"], currency=invoice["currency"], customer=customer["id"], description=description
+        )
+        invoice_payments.create(world, invoice, intent)
+    events.emit(world, "invoice.finalized", invoice)
+    return invoice if invoice["amount_due"] > 0 else mark_paid(world, invoice_id)
+
+
+def mark_paid(world: World, invoice_id: str) -> Object:
+    """Close an open invoice as paid in full, and emit invoice.paid and invoice.payment_succeeded."""
+    before = world.store.get(KIND, invoice_id)
+    due = before["amount_due"]
+    invoice = world.store.change(
+        KIND,
+        invoice_id,
+        amount_paid=due,
+        amount_remaining=0,
+        attempted=True,
+        attempt_count=before["attempt_count"] + (1 if due else 0),
+        next_payment_attempt=None,
+        auto_advance=False,
+        status="paid",
+        status_transitions={**before["status_transitions"], "paid_at": world.now},
+    )
+    payment = invoice_payments.of(world, invoice_id)
+    if payment is not None:
+        invoice_payments.mark_paid(world, payment)
+    events.emit(world, "invoice.updated", invoice, before=before)
+    events.emit(world, "invoice.paid", invoice)
+    events.emit(world, "invoice.payment_succeeded", invoice)
+    return invoice
+
+
+def note_failure(world: World, invoice_id: str, *, next_attempt: int | None, needs_action: bool) -> Object:
+    """Record a failed attempt and when the next one is, and emit invoice.payment_failed."""
+    before = world.store.get(KIND, invoice_id)
+    invoice = world.store.change(
+        KIND, invoice_id, attempted=True, attempt_count=before["attempt_count"] + 1, next_payment_attempt=next_attempt
+    )
+    events.emit(world, "invoice.updated", invoice, before=before)
+    events.emit(world, "invoice.payment_failed", invoice)
+    if needs_action:
+        events.emit(world, "invoice.payment_action_required", invoice)
+    return invoice
+
+
+def void(world: World, invoice_id: str) -> Object:
+    """Give up on an open invoice; the customer's balance that it used comes back."""
+    before = _in_status(world, invoice_id, "open", verb="voided")
+    used = before["starting_balance"] - before["ending_balance"]
+    if used:
+        customer = world.store.get(customers.KIND, before["customer"])
+        customers.change(world, customer["id"], balance=customer["balance"] + used)
+    transitions = {**before["status_transitions"], "voided_at": world.now}
+    invoice = change(world, invoice_id, status="void", auto_advance=False, next_payment_attempt=None, status_transitions=transitions)
+    payment = invoice_payments.of(world, invoice_id)
+    if payment is not None:
+        invoice_payments.cancel(world, payment)
+        payment_intents.cancel(world, payment["payment"]["payment_intent"])
+    events.emit(world, "invoice.voided", invoice)
+    return invoice
+
+
+def change(world: World, invoice_id: str, **values: Any) -> Object:
+    """Replace fields and emit invoice.updated when something differs."""
+    before = world.store.get(KIND, invoice_id)
+    after = world.store.change(KIND, invoice_id, **values)
+    if after != before:
+        events.emit(world, "invoice.updated", after, before=before)
+    return after
+
+
+def subscription_id(invoice: Object) -> str:
+    """Return the subscription an invoice belongs to."""
+    return str(invoice["parent"]["subscription_details"]["subscription"])
+
+
+def intent_id(world: World, invoice_id: str) -> str | None:
+    """Return the payment intent that pays an invoice, or None."""
+    payment = invoice_payments.of(world, invoice_id)
+    return payment["payment"]["payment_intent"] if payment else None
+
+
+def _in_status(world: World, invoice_id: str, status: str, *, verb: str) -> Object:
+    invoice = world.store.get(KIND, invoice_id)
+    if invoice["status"] != status:
+        raise InvalidRequest(f"This invoice is {invoice['status']}, so it can't be {verb}.", code="invoice_not_editable")
+    return invoice
+
+
+def _blank(world: World, customer: Object) -> Object:
+    return {
+        "account_country": "FR",
+        "account_name": world.settings.business,
+        "account_tax_ids": None,
+        "amount_overpaid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_shipping": 0,
+        "application": None,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": True,
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
+        "automatically_finalizes_at": None,
+        "custom_fields": None,
+        "customer": customer["id"],
+        "customer_account": None,
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": None,
+        "customer_tax_exempt": customer["tax_exempt"],
+        "customer_tax_ids": [],
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "due_date": None,
+        "effective_at": None,
+        "footer": None,
+        "from_invoice": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "issuer": {"type": "self"},
+        "last_finalization_error": None,
+        "latest_revision": None,
+        "livemode": False,
+        "metadata": {},
+        "next_payment_attempt": None,
+        "number": None,
+        "on_behalf_of": None,
+        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": None,
+        "rendering": None,
+        "shipping_cost": None,
+        "shipping_details": None,
+        "statement_descriptor": None,
+        "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
+        "test_clock": None,
+        "total_discount_amounts": [],
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": None,
+    }

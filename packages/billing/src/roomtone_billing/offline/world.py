@@ -1,0 +1,82 @@
+"""What every part of the offline Stripe works on: the store, the clock, the ids and the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from .clock import VirtualClock
+from .ids import make_id
+from .store import Store
+
+API_VERSION = "2026-10-28.endive"
+AfterRetries = Literal["unpaid", "canceled", "past_due"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the account's owner would set in the dashboard.
+
+    Attributes:
+        base_url: where the pages are served; it is part of session and invoice addresses.
+        webhook_url: an endpoint that receives every event, besides the registered ones.
+        webhook_secret: signs what goes to `webhook_url`.
+        retry_days: days after the first failed attempt at which a renewal is tried again; increasing.
+        after_retries: what becomes of the subscription when the last of them fails.
+        draft_s: seconds between a renewal's draft and its finalisation.
+        business: the seller's name on pages and invoices.
+    """
+
+    base_url: str = "http://127.0.0.1:4242"
+    webhook_url: str | None = None
+    webhook_secret: str = "whsec_offline"  # noqa: S105 - a documented test value
+    retry_days: tuple[int, ...] = (1, 3, 5, 7)
+    after_retries: AfterRetries = "unpaid"
+    draft_s: int = 3600
+    business: str = "Offline sandbox"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The API request that events name as their cause; both are None for what time does."""
+
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+
+class World:
+    """State and its surroundings. One lock guards it, held by `OfflineStripe`.
+
+    Args:
+        seed: decides every id and secret.
+        real: the clock under the virtual one.
+        store: SQLite file or None.
+    """
+
+    def __init__(self, *, seed: int, real: Callable[[], datetime], store: Path | None, settings: Settings) -> None:
+        self.seed = seed
+        self.store = Store(store)
+        self.clock = VirtualClock(real, self.store)
+        self.settings = settings
+        self.origin = Origin()
+
+    @property
+    def now(self) -> int:
+        """Virtual time in whole seconds since 1970, as Stripe shows it."""
+        return int(self.clock.now.timestamp())
+
+    def new_id(self, prefix: str, *, length: int = 24) -> str:
+        """Return the next id of a kind."""
+        return make_id(prefix, seed=self.seed, number=self.store.count(f"id/{prefix}"), length=length)
+
+    def url(self, path: str) -> str:
+        """Return the full address of one of the pages."""
+        return self.settings.base_url.rstrip("/") + path
+
+
+def moment(seconds: int) -> datetime:
+    """Return Stripe's unix seconds as an aware UTC datetime."""
+    return datetime.fromtimestamp(seconds, UTC)
