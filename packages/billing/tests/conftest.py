@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
@@ -58,6 +58,8 @@ def engine(request, tmp_path: Path):
         yield engine
         return
     engine = create_engine(f"sqlite:///{tmp_path}/billing.db")
+    # No power cut is tested here, and waiting for the disk is most of the time otherwise.
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     schema.upgrade(engine)
     yield engine
     engine.dispose()

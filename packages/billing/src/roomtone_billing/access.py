@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import TypedDict, assert_never
 
 from .plans import Catalogue, Interval
 from .snapshot import Pause, Snapshot, Status, Subscription
@@ -15,7 +15,7 @@ NEWS_DELAY = timedelta(hours=1)
 
 
 class Phase(StrEnum):
-    """What an account's plan lets it do."""
+    """What an account's plan lets it do; the later, the stricter."""
 
     none = "none"
     trialing = "trialing"
@@ -81,11 +81,9 @@ class Access:
         return self.phase is not Phase.suspended
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    phase: Phase
-    since: datetime | None = None
-    until: datetime | None = None
+# What an account may do from each moment on, were nothing else to happen; of several timelines the strictest holds.
+_Timeline = tuple[tuple[datetime, Phase], ...]
+_STRICTNESS = tuple(Phase)
 
 
 def decide(
@@ -94,28 +92,33 @@ def decide(
     """The access of an account at `now`. Once there is a subscription, the local trial counts no more."""
     main = snapshot.main() if snapshot else None
     if snapshot is None or main is None:
-        stretch = _on_trial(trial, policy, now) if trial else _Stretch(Phase.none)
+        timelines = [((trial.started_at, Phase.trialing), *_ended(trial.until, policy))] if trial else []
         return Access(
             account=account,
-            phase=stretch.phase,
             plan_key=trial.plan_key if trial else None,
             interval=trial.interval if trial else None,
-            since=stretch.since,
-            until=stretch.until,
             card=snapshot.card if snapshot else None,
+            **_stretch(timelines, now),
         )
-    stretch = _on_subscription(main, snapshot, policy, now)
-    has_lapsed = main.status is Status.canceled or (main.cancel_at is not None and main.cancel_at <= now)
+    timelines = [_timeline(main, snapshot, policy, now)]
+    has_lapsed = main.status is Status.canceled
+    if main.cancel_at is not None and not has_lapsed:
+        timelines.append(_ended(main.cancel_at, policy))
+        has_lapsed = main.cancel_at <= now
+    if main.ended_unpaid:
+        # Stripe giving up must not buy more time than not paying would have.
+        timelines.append(_owing(snapshot.owing_since(main), policy))
+    stretch = _stretch(timelines, now)
+    if main.status is Status.trialing and stretch["until"] is None and main.trial_end is not None and main.trial_end > now:
+        stretch["until"] = main.trial_end
     return Access(
         account=account,
-        phase=stretch.phase,
         plan_key=catalogue.identify(plan=main.price.plan, lookup_key=main.price.lookup_key),
         interval=main.price.interval,
-        since=stretch.since,
-        until=stretch.until,
         cancel_at=None if has_lapsed else main.cancel_at,
         is_subscribed=not has_lapsed,
         card=snapshot.card,
+        **stretch,
     )
 
 
@@ -128,68 +131,66 @@ def check_at(access: Access, snapshot: Snapshot | None, now: datetime) -> dateti
     return min(moments, default=None)
 
 
-def _on_subscription(  # noqa: PLR0911 one return a status reads best
-    main: Subscription, snapshot: Snapshot, policy: GracePolicy, now: datetime
-) -> _Stretch:
-    if main.status is not Status.canceled and main.cancel_at is not None and main.cancel_at <= now:
-        return _ended(main.cancel_at, policy, now)
+class _Stretch(TypedDict):
+    phase: Phase
+    since: datetime | None
+    until: datetime | None
+
+
+def _stretch(timelines: list[_Timeline], now: datetime) -> _Stretch:
+    """The phase that holds now, since when, and until when."""
+    moments = sorted({at for timeline in timelines for at, _ in timeline})
+    phase, since = _strictest(timelines, now), None
+    for moment in moments:
+        if moment <= now and _strictest(timelines, moment) is not phase:
+            since = None
+        elif moment <= now and since is None:
+            since = moment
+        elif moment > now and _strictest(timelines, moment) is not phase:
+            return {"phase": phase, "since": since, "until": moment}
+    return {"phase": phase, "since": since, "until": None}
+
+
+def _strictest(timelines: list[_Timeline], at: datetime) -> Phase:
+    begun = [phase for timeline in timelines for start, phase in timeline if start <= at]
+    return max(begun, key=_STRICTNESS.index, default=Phase.none)
+
+
+def _timeline(main: Subscription, snapshot: Snapshot, policy: GracePolicy, now: datetime) -> _Timeline:
+    # A moment ahead of our clock has begun all the same: Stripe says so.
     match main.status:
         case Status.active:
-            return _Stretch(Phase.active, main.created_at, main.cancel_at)
+            return ((min(main.created_at, now), Phase.active),)
         case Status.trialing:
-            return _Stretch(Phase.trialing, main.created_at, main.trial_end if main.trial_end and main.trial_end > now else None)
+            return ((min(main.created_at, now), Phase.trialing),)
         case Status.past_due | Status.unpaid:
-            return _owing(snapshot.owing_since(main), policy, now)
+            return _owing(min(snapshot.owing_since(main), now), policy)
         case Status.paused:
             return _paused(main, snapshot, policy, now)
         case Status.canceled:
-            return _canceled(main, snapshot, policy, now)
+            return _ended(min(main.ended_at or main.period_end, now), policy)
         case Status.incomplete | Status.incomplete_expired:
-            return _Stretch(Phase.none)
+            raise AssertionError("Snapshot.main leaves these out")
         case _:
             assert_never(main.status)
 
 
-def _on_trial(trial: Trial, policy: GracePolicy, now: datetime) -> _Stretch:
-    if now < trial.until:
-        return _Stretch(Phase.trialing, trial.started_at, trial.until)
-    return _ended(trial.until, policy, now)
-
-
-def _paused(main: Subscription, snapshot: Snapshot, policy: GracePolicy, now: datetime) -> _Stretch:
-    paused_at = main.paused_at or main.period_start
+def _paused(main: Subscription, snapshot: Snapshot, policy: GracePolicy, now: datetime) -> _Timeline:
+    paused_at = min(main.paused_at or main.period_start, now)
     match main.pause:
         case Pause.requested:
-            return _Stretch(Phase.read_only, paused_at)
+            return ((paused_at, Phase.read_only),)
         case Pause.trial_without_card:
-            return _ended(main.trial_end or paused_at, policy, now)
+            return _ended(min(main.trial_end or paused_at, now), policy)
         case Pause.first_payment | Pause.final_payment | Pause.system | None:
-            return _owing(snapshot.owing_since(main), policy, now)
+            return _owing(min(snapshot.owing_since(main), now), policy)
         case _:
             assert_never(main.pause)
 
 
-def _owing(since: datetime, policy: GracePolicy, now: datetime) -> _Stretch:
-    read_only_at = since + timedelta(days=policy.grace_days)
-    suspended_at = read_only_at + timedelta(days=policy.read_only_days)
-    if now < read_only_at:
-        return _Stretch(Phase.grace, since, read_only_at)
-    if now < suspended_at:
-        return _Stretch(Phase.read_only, read_only_at, suspended_at)
-    return _Stretch(Phase.suspended, suspended_at)
+def _owing(since: datetime, policy: GracePolicy) -> _Timeline:
+    return ((since, Phase.grace), *_ended(since + timedelta(days=policy.grace_days), policy))
 
 
-def _canceled(main: Subscription, snapshot: Snapshot, policy: GracePolicy, now: datetime) -> _Stretch:
-    ended = _ended(main.ended_at or main.period_end, policy, now)
-    if not main.ended_unpaid:
-        return ended
-    # Stripe giving up must not buy more time than not paying would have.
-    owing = _owing(snapshot.owing_since(main), policy, now)
-    return owing if owing.phase is Phase.suspended else ended
-
-
-def _ended(at: datetime, policy: GracePolicy, now: datetime) -> _Stretch:
-    suspended_at = at + timedelta(days=policy.read_only_days)
-    if now < suspended_at:
-        return _Stretch(Phase.read_only, at, suspended_at)
-    return _Stretch(Phase.suspended, suspended_at)
+def _ended(at: datetime, policy: GracePolicy) -> _Timeline:
+    return (at, Phase.read_only), (at + timedelta(days=policy.read_only_days), Phase.suspended)

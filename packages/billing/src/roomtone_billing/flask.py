@@ -1,0 +1,39 @@
+"""The webhook endpoint as a Flask blueprint; needs the extra `flask`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from .billing import Billing
+from .errors import WebhookError
+from .inbox import PAYLOAD_BYTES_MAX
+
+
+def blueprint(billing: Billing, on_stored: Callable[[], None] | None = None, *, path: str = "/stripe/webhook") -> Blueprint:
+    """A blueprint with one route, `POST path`, for Stripe to call. Exempt it from CSRF protection.
+
+    It answers 200 when the event is stored, now or before, and 400 to everything malformed, unsigned or longer than 256 KiB.
+
+    Args:
+        on_stored: called after each event accepted, to wake a worker, also for one sent again: whoever took it first may have died
+            before waking anybody.
+    """
+    pages = Blueprint("billing", __name__)
+
+    @pages.post(path)
+    def webhook() -> tuple[str, int]:
+        request.max_content_length = PAYLOAD_BYTES_MAX
+        try:
+            billing.receive(request.get_data(cache=False), request.headers.get("Stripe-Signature"))
+        except RequestEntityTooLarge:
+            return "the body is too long", 400
+        except WebhookError as error:
+            return str(error), 400
+        if on_stored is not None:
+            on_stored()
+        return "", 200
+
+    return pages
