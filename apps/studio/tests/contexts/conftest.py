@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 import studio
 from studio.contexts.scheduling import rooms
 from studio.contexts.scheduling.rooms import RoomInput
-from studio.contexts.scheduling.rules import Opening, Span
+from studio.contexts.scheduling.values import Opening, Span
 from studio.contexts.settings import service as settings
 
 FIRST = Path(studio.__file__).parent / "migrations/tenant/versions/0001_studio.py"

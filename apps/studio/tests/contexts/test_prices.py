@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studio.contexts.scheduling.prices import NoRate, Rate, lowest_hourly, price
-from studio.contexts.scheduling.rules import Span
+from studio.contexts.scheduling.values import Span
 
 PARIS = ZoneInfo("Europe/Paris")
 ROOM = 3

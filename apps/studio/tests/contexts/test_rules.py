@@ -8,20 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studio.contexts.scheduling.rules import (
-    Opening,
-    Span,
-    day_span,
-    free_slots,
-    gaps,
-    is_open,
-    lengths,
-    merge,
-    minute_of,
-    openings_of,
-    to_utc,
-    windows,
-)
+from studio.contexts.scheduling.rules import free_slots, gaps, is_open, lengths, merge, openings_of, windows
+from studio.contexts.scheduling.values import Opening, Span, day_span, minute_of, to_utc
 
 PARIS = ZoneInfo("Europe/Paris")
 START = datetime(2026, 11, 23, tzinfo=UTC)

@@ -13,8 +13,8 @@ from studio.contexts.scheduling import obstacle, queries, rooms, service
 from studio.contexts.scheduling.errors import OutOfPolicy, RoomClosed, RoomTaken, RoomUnpriced, StaleBooking
 from studio.contexts.scheduling.models import Allocation, Booking, room_key
 from studio.contexts.scheduling.rooms import RoomInput
-from studio.contexts.scheduling.rules import Source, Span, State
 from studio.contexts.scheduling.service import ClientInput
+from studio.contexts.scheduling.values import Source, Span, State
 from studio.errors import NotFound, Refused
 
 LUNA = ClientInput(name="Luna Park", email="luna@example.com")

@@ -3,10 +3,11 @@
 from datetime import datetime
 
 import pytest
+
 from studio.contexts.scheduling import queries, service, tools
 from studio.contexts.scheduling.errors import RoomTaken
-from studio.contexts.scheduling.rules import Source
 from studio.contexts.scheduling.service import ClientInput
+from studio.contexts.scheduling.values import Source
 from studio.errors import BadInput
 
 EVENING = {"starts_at": datetime.fromisoformat("2026-11-24T18:00"), "ends_at": datetime.fromisoformat("2026-11-24T22:00")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -16,7 +16,7 @@ from studio.errors import BadInput, NotFound, Refused
 def find_or_create(db: Session, *, name: str, email: str | None = None, phone: str | None = None) -> Client:
     """The client with this e-mail, else a new person. A client found keeps the name and phone the studio gave them.
 
-    Without an e-mail, a client of exactly this name and no e-mail is taken, else one is made.
+    Without an e-mail, the oldest client of this name is taken, else one is made.
 
     Raises:
         BadInput: the name is empty.
@@ -80,9 +80,8 @@ def _write(db: Session, row: Party) -> Client:
 def _find(db: Session, *, name: str, email: str | None) -> Party | None:
     if email is not None:
         return db.scalar(select(Party).where(Party.email == email))
-    return db.scalar(
-        select(Party).where(Party.display_name == name, Party.email.is_(None), Party.archived_at.is_(None)).order_by(Party.id).limit(1)
-    )
+    same_name = select(Party).where(func.lower(Party.display_name) == name.lower(), Party.archived_at.is_(None))
+    return db.scalar(same_name.order_by(Party.id).limit(1))
 
 
 def _required_name(name: str) -> str:

@@ -18,7 +18,7 @@ from babel.dates import format_date, format_skeleton, format_time
 from flask_babel import get_locale
 from flask_babel import gettext as _
 
-from studio.contexts.scheduling.rules import Span
+from studio.contexts.scheduling.values import Span
 from studio.errors import Refused
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from studio.contexts.scheduling.rules import DAY_MINUTES, Span
+from studio.contexts.scheduling.values import DAY_MINUTES, Span
 from studio.errors import StudioError
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from studio.contexts.crm.queries import Client, client_of
 from studio.contexts.scheduling.models import Allocation, Booking, OpeningRule, RateRule, Room, room_key
 from studio.contexts.scheduling.prices import PriceLine, Rate
-from studio.contexts.scheduling.rules import DAY_MINUTES, SEARCH_DAYS, Opening, Source, Span, State, day_span, openings_of, windows
+from studio.contexts.scheduling.rules import SEARCH_DAYS, gaps, openings_of, windows
+from studio.contexts.scheduling.values import DAY_MINUTES, Opening, Source, Span, State, day_span
 from studio.contexts.settings import queries as settings_queries
 from studio.errors import NotFound
 
@@ -83,6 +84,10 @@ class Plan:
     def windows(self, first: datetime, *, days: int) -> list[Span]:
         """When the room is open during some days from the day of `first` on the wall."""
         return windows(self.openings, zone=self.zone, first=first.astimezone(self.zone).date(), days=days)
+
+    def closed(self, during: Span) -> list[Span]:
+        """When the room is not open during a while."""
+        return gaps(during, self.windows(during.starts_at, days=(during.ends_at - during.starts_at).days + 2))
 
 
 @dataclass(frozen=True, kw_only=True)

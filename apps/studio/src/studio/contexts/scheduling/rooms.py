@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from studio.contexts.scheduling.models import Allocation, OpeningRule, RateRule, Room
-from studio.contexts.scheduling.rules import Opening
+from studio.contexts.scheduling.values import Opening
 from studio.contexts.settings import queries as settings_queries
 from studio.errors import BadInput, NotFound, Refused
 

@@ -18,7 +18,7 @@ from studio.contexts.scheduling.errors import StaleBooking
 from studio.contexts.scheduling.models import Allocation, Booking, Room, room_key
 from studio.contexts.scheduling.prices import Price, price
 from studio.contexts.scheduling.queries import BookingView, Plan
-from studio.contexts.scheduling.rules import Source, Span, State
+from studio.contexts.scheduling.values import Source, Span, State
 from studio.errors import NotFound, Refused
 
 

@@ -16,8 +16,8 @@ from studio.contexts.scheduling import obstacle, queries, service
 from studio.contexts.scheduling.errors import span_text
 from studio.contexts.scheduling.prices import NoRate
 from studio.contexts.scheduling.queries import BookingView, RoomView
-from studio.contexts.scheduling.rules import Source, Span, to_utc
 from studio.contexts.scheduling.service import ClientInput
+from studio.contexts.scheduling.values import Source, Span, to_utc
 from studio.contexts.settings import queries as settings
 from studio.db import new_public_id
 from studio.errors import BadInput
@@ -112,9 +112,8 @@ def find_free_slots(
     for plan in queries.plans(db, [_room(db, room)] if room else queries.rooms(db)):
         not_before = max(within.starts_at, now)
         days = max(0, (within.ends_at - not_before).days) + 2
-        for slot in obstacle.free(db, plan, minutes=minutes, not_before=not_before, days=days, limit=limit):
-            if slot.ends_at <= within.ends_at:
-                found.append((slot, _priced(plan, slot, zone)))
+        slots = obstacle.free(db, plan, minutes=minutes, not_before=not_before, days=days, limit=limit)
+        found += [(slot, _priced(plan, slot, zone)) for slot in slots if slot.ends_at <= within.ends_at]
     return [free for _slot, free in sorted(found, key=lambda pair: (pair[0], pair[1].room))[:limit]]
 
 
@@ -189,9 +188,9 @@ def _room(db: Session, wanted: str) -> RoomView:
     """A room by public id, by name, or by the only name that contains the word."""
     found, word = queries.rooms(db), wanted.strip().casefold()
     exact = [r for r in found if word in {r.public_id, r.name.casefold()}]
-    if matching := exact or [r for r in found if word and word in r.name.casefold()]:
-        if len(matching) == 1:
-            return matching[0]
+    matching = exact or [r for r in found if word and word in r.name.casefold()]
+    if len(matching) == 1:
+        return matching[0]
     names = ", ".join(r.name for r in found)
     raise BadInput("room", _("There is no room called “%(room)s”. The rooms are: %(names)s.", room=wanted, names=names))
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from studio.contexts.settings.models import SINGLETON_ID, StudioSettings
-from studio.contexts.settings.rules import Step, next_step, text_on
+from studio.contexts.settings.rules import text_on
+from studio.contexts.settings.steps import Step, next_step
 from studio.errors import NotFound
 
 

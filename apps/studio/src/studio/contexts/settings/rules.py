@@ -1,26 +1,11 @@
-"""Set-up steps and colours, as pure rules."""
+"""Colours that can be read, as pure rules."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from enum import StrEnum
 
 DEFAULT_ACCENT = "#6d5dfc"
 _HEX = re.compile(r"#[0-9a-f]{6}")
-
-
-class Step(StrEnum):
-    """The steps of a new studio's set-up, in order."""
-
-    rooms = "rooms"
-    hours = "hours"
-    rates = "rates"
-
-
-def next_step(saved: Collection[str]) -> Step | None:
-    """The first step that was not saved yet; None when all were."""
-    return next((step for step in Step if step.value not in saved), None)
 
 
 def is_colour(text: str) -> bool:

@@ -8,7 +8,8 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from studio.contexts.settings.models import SINGLETON_ID, StudioSettings
-from studio.contexts.settings.rules import DEFAULT_ACCENT, Step, is_colour
+from studio.contexts.settings.rules import DEFAULT_ACCENT, is_colour
+from studio.contexts.settings.steps import Step
 from studio.errors import BadInput, NotFound
 
 
