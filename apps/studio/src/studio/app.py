@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from flask import Flask, g, render_template, request
-from roomtone_tenancy import TenantState
-from roomtone_tenancy.flask import FlaskTenancy
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 from whitenoise import WhiteNoise
 
+from roomtone_tenancy import TenantState
+from roomtone_tenancy.flask import FlaskTenancy
 from studio import wiring
+from studio.assistant.views import blueprint as assistant_pages
 from studio.backoffice.views import pages as backoffice_pages
 from studio.contexts.crm.views import blueprint as crm_pages
 from studio.contexts.scheduling.views import blueprint as scheduling_pages
 from studio.contexts.settings.views import blueprint as settings_pages
-from studio.assistant.views import blueprint as assistant_pages
 from studio.demo.views import pages as demo_pages
 from studio.platform.views import landing, plan, signin, signup, webhooks
 from studio.public.views import blueprint as public_pages
@@ -32,7 +32,21 @@ if TYPE_CHECKING:
 
 WEB = Path(__file__).parent / "web"
 YEAR_S = 31_536_000
-OPEN_WHEN_SUSPENDED = frozenset({"static", "signin.sign_in", "signin.sign_out", "signin.language", "plan.enter", "plan.plan", "plan.checkout", "plan.portal", "plan.returned", "plan.status", "settings.theme"})
+OPEN_WHEN_SUSPENDED = frozenset(
+    {
+        "static",
+        "signin.sign_in",
+        "signin.sign_out",
+        "signin.language",
+        "plan.enter",
+        "plan.plan",
+        "plan.checkout",
+        "plan.portal",
+        "plan.returned",
+        "plan.status",
+        "settings.theme",
+    }
+)
 
 
 class HostDispatcher:
@@ -46,7 +60,9 @@ class HostDispatcher:
 
     def __init__(self, services: Services, *, platform: Flask, studio: Flask, backoffice: Flask) -> None:
         self.services, self.platform, self.studio, self.backoffice = services, platform, studio, backoffice
-        self._serve: WSGIApplication = WhiteNoise(self._dispatch, root=str(WEB / "static"), prefix="static/", max_age=YEAR_S, immutable_file_test=r"/dist/")
+        self._serve: WSGIApplication = WhiteNoise(
+            self._dispatch, root=str(WEB / "static"), prefix="static/", max_age=YEAR_S, immutable_file_test=r"/dist/"
+        )
         if services.settings.trusted_proxies:
             count = services.settings.trusted_proxies
             self._serve = ProxyFix(self._serve, x_for=count, x_proto=count, x_host=count)
@@ -119,6 +135,6 @@ def _closed_when_suspended() -> Response | None:
     """A suspended studio shows why, and lets its owner in to pay; nothing else."""
     from studio.web.request import database
 
-    if database().tenancy.current.state is not TenantState.suspended or request.endpoint in OPEN_WHEN_SUSPENDED:
+    if database().tenancy.current.state is not TenantState.SUSPENDED or request.endpoint in OPEN_WHEN_SUSPENDED:
         return None
     return Response(render_template("suspended.html"), status=503, mimetype="text/html")

@@ -25,8 +25,20 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1024, 65000), help="Port of the web server; the offline Stripe takes the next one.")
-@click.option("--data", default=Path(".studio"), show_default=True, type=click.Path(file_okay=False, path_type=Path), help="Folder that keeps everything.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(1024, 65000),
+    help="Port of the web server; the offline Stripe takes the next one.",
+)
+@click.option(
+    "--data",
+    default=Path(".studio"),
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder that keeps everything.",
+)
 @click.option("--fresh", is_flag=True, help="Forget what the folder held and start over.")
 @click.option("--check", is_flag=True, help="Walk the main path over HTTP, print a line per step, stop; exit code 1 when a step fails.")
 def demo(*, port: int, data: Path, fresh: bool, check: bool) -> None:
@@ -81,7 +93,7 @@ def upgrade() -> None:
 
     with _services() as services:
         wiring.install_schemas(services)
-        report = services.database.tenancy.migrate(on_tenant=lambda key: click.echo(f"  {key}"))
+        report = services.database.tenancy.migrate(on_tenant=lambda key, fault: click.echo(f"  {key}: {fault or 'done'}"))
         click.echo(f"{len(report.migrated)} studios migrated, {len(report.failed)} failed; head is {report.head}.")
         if report.failed:
             for key, reason in report.failed.items():

@@ -17,33 +17,47 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None,
         validation_alias="DATABASE_URL",
-        description="PostgreSQL server for the control database and new studios; the role needs CREATEDB and CREATEROLE. Unset: an embedded server.",
+        description="PostgreSQL for the control database and new studios; its role needs CREATEDB and CREATEROLE. Unset: an embedded server.",
     )
     data: Path = Field(default=Path(".studio"), description="Folder for everything kept on disk: embedded database, secrets, logs.")
     host: str = Field(default="localhost:8000", description="Host, with its port, of the platform; studios live on <slug>.<host>.")
     scheme: Literal["http", "https"] = Field(default="http", description="https makes cookies Secure and sends HSTS.")
-    secret_key: SecretStr | None = Field(default=None, description="Signs cookies; at least 32 characters. Unset: made once under the data folder.")
+    secret_key: SecretStr | None = Field(
+        default=None, description="Signs cookies; at least 32 characters. Unset: made once under the data folder."
+    )
     keyring: SecretStr | None = Field(
-        default=None, description="Keys that encrypt database passwords, 'id:base64,id:base64', newest first. Unset: made once under the data folder."
+        default=None,
+        description="Keys that encrypt database passwords, 'id:base64,id:base64', newest first. Unset: made once under the data folder.",
     )
     stripe_api_key: SecretStr = Field(default=SecretStr("sk_test_offline"), description="Stripe's secret key.")
-    stripe_webhook_secrets: SecretStr = Field(default=SecretStr("whsec_offline"), description="Webhook signing secrets, comma separated, newest first.")
+    stripe_webhook_secrets: SecretStr = Field(
+        default=SecretStr("whsec_offline"), description="Webhook signing secrets, comma separated, newest first."
+    )
     stripe_url: str | None = Field(default=None, description="Address of an offline Stripe; unset: Stripe itself.")
-    smtp_url: SecretStr | None = Field(default=None, description="smtp://user:password@host:587 or smtps://…; unset: mail stays in the mailbox page.")
+    smtp_url: SecretStr | None = Field(
+        default=None, description="smtp://user:password@host:587 or smtps://…; unset: mail stays in the mailbox page."
+    )
     mail_from: str = Field(default="roomtone <hello@roomtone.example>", description="Sender of every e-mail.")
     ai_model: str | None = Field(
-        default=None, description="A pydantic-ai model such as 'anthropic:claude-sonnet-4-5', with its provider's key in the environment; unset: the offline model."
+        default=None,
+        description="A pydantic-ai model, 'provider:name', with its provider's key in the environment; unset: the offline model.",
     )
-    trusted_proxies: int = Field(default=0, ge=0, le=5, description="How many proxies in front of the app set X-Forwarded-*; 0: the headers are ignored.")
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=5, description="How many proxies in front of the app set X-Forwarded-*; 0: the headers are ignored."
+    )
     staff_email: str | None = Field(default=None, description="E-mail of the first back-office user, made by `studio staff`.")
     pool_per_studio: int = Field(default=3, ge=1, le=20, description="Connections one studio may hold in one process.")
-    pool_per_server: int = Field(default=40, ge=2, le=500, description="Connections one process may hold on one PostgreSQL server for all studios.")
+    pool_per_server: int = Field(
+        default=40, ge=2, le=500, description="Connections one process may hold on one PostgreSQL server for all studios."
+    )
     control_pool: int = Field(default=10, ge=2, le=100, description="Connections one process may hold to the control database.")
     session_days: int = Field(default=30, ge=1, le=365, description="Days until a sign-in expires.")
     web_threads: int = Field(default=8, ge=1, le=64, description="Threads of one web process.")
     web_processes: int = Field(default=1, ge=1, le=32, description="Web processes.")
     log_format: Literal["console", "json"] = Field(default="json", description="How log lines are written.")
-    demo: bool = Field(default=False, description="Shows the mailbox and the time machine, and offers the demo sign-ins. Never in production.")
+    demo: bool = Field(
+        default=False, description="Shows the mailbox and the time machine, and offers the demo sign-ins. Never in production."
+    )
 
     @field_validator("host")
     @classmethod

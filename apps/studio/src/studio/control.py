@@ -59,12 +59,19 @@ def ensure_database(url: str, name: str | None = None) -> str:
     wanted = given.set(database=name) if name else given
     admin = given if name else given.set(database="postgres")
     try:
-        with psycopg.connect(admin.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(
+            admin.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True, connect_timeout=10
+        ) as connection:
             if connection.info.server_version < VERSION_MIN:
-                raise SetupError(f"PostgreSQL {connection.info.server_version // 10000} is too old: 15 or newer is needed. Set DATABASE_URL to a newer server.")
+                raise SetupError(
+                    f"PostgreSQL {connection.info.server_version // 10000} is too old: 15 or newer is needed. "
+                    "Set DATABASE_URL to a newer server."
+                )
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [wanted.database]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(str(wanted.database))))
     except psycopg.Error as error:
         where = f"{admin.host}:{admin.port or 5432}"
-        raise SetupError(f"PostgreSQL at {where} refused: {str(error).strip()}. Check DATABASE_URL and that its role may create databases and roles.") from error
+        raise SetupError(
+            f"PostgreSQL at {where} refused: {str(error).strip()}. Check DATABASE_URL and that its role may create databases and roles."
+        ) from error
     return wanted.render_as_string(hide_password=False)

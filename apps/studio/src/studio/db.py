@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from roomtone_tenancy import Tenancy
 from sqlalchemy import Engine
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from roomtone_tenancy import Tenancy
 
 
 class ControlBase(DeclarativeBase):

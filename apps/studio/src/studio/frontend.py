@@ -154,7 +154,7 @@ def _system_node(search_path: str | None) -> Node | None:
     node, npm = shutil.which("node", path=search_path), shutil.which("npm", path=search_path)
     if node is None or npm is None:
         return None
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=False)  # noqa: S603  # a program found on PATH
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=30, check=False)  # a program found on PATH
     return Node(node=Path(node), npm=Path(npm), version=said.stdout.strip().removeprefix("v"))
 
 
@@ -191,7 +191,7 @@ def _install(layout: Layout, node: Node, tell: Progress) -> None:
 
 def _run(arguments: list[str], folder: Path, *, timeout_s: float, what: str, environment: Mapping[str, str] | None = None) -> None:
     try:
-        done = subprocess.run(  # noqa: S603  # our own arguments
+        done = subprocess.run(  # our own arguments
             arguments, cwd=folder, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=timeout_s, check=False
         )
     except subprocess.TimeoutExpired as error:

@@ -21,7 +21,9 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 def configure(log_format: str) -> None:
     """Set up logging for this process: `json` for machines, `console` for people."""
-    renderer: Any = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)  # Any: a processor
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
+    )  # Any: a processor
     shared: list[Any] = [  # Any: processors have no common public type
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

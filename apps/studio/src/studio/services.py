@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import procrastinate
+
 from roomtone_ai_credits import AiCredits
 from roomtone_billing import Billing
-
 from studio.config import Settings
 from studio.db import Database
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import roomtone_ai_credits
-import roomtone_billing
-import roomtone_tenancy
-from roomtone_ai_credits import AiCredits
-from roomtone_billing import Billing
-from roomtone_billing.stripe import StripeGateway
-from roomtone_tenancy import KeyRing, PoolLimits, Server, Tenancy, Tenant
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
+from roomtone_ai_credits import AiCredits
+from roomtone_ai_credits import schema as credits_schema
+from roomtone_billing import Billing
+from roomtone_billing import schema as billing_schema
+from roomtone_billing.gateway import Gateway
+from roomtone_billing.stripe import StripeGateway
+from roomtone_tenancy import KeyRing, PoolLimits, Server, Tenancy, Tenant
+from roomtone_tenancy import schema as tenancy_schema
 from studio.assistant.rates import RATE_CARD
 from studio.config import Settings
 from studio.contexts.settings import service as studio_settings
@@ -29,18 +32,19 @@ from studio.services import Services
 TENANT_MIGRATIONS = Path(__file__).parent / "migrations" / "tenant"
 
 
-def build(settings: Settings, *, database_url: str) -> Services:
+def build(settings: Settings, *, database_url: str, gateway: Gateway | None = None) -> Services:
     """Build the parts. Opens no connection.
 
     Args:
         database_url: the control database, `postgresql+psycopg://…`; studios are placed on the same server.
+        gateway: the way to Stripe; None: over HTTP, as the settings say.
     """
     engine = create_engine(database_url, pool_size=settings.control_pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True)
     now = clock.moved_clock(engine) if settings.demo else _utc_now
     services = Services(
         settings=settings,
         database=Database(engine=engine, tenancy=_tenancy(settings, engine, database_url)),
-        billing=_billing(settings, engine, now),
+        billing=Billing(engine, catalogue=CATALOGUE, gateway=gateway or _stripe(settings), grace=GRACE, clock=now),
         credits=AiCredits(engine, rate_card=RATE_CARD, clock=now),
         jobs=queue.make_queue(engine),
         clock=now,
@@ -52,7 +56,7 @@ def build(settings: Settings, *, database_url: str) -> Services:
 def install_schemas(services: Services) -> None:
     """Install or upgrade every table of the control database; the order matters to nobody. Safe to run at once in many processes."""
     engine = services.database.engine
-    for schema in (roomtone_tenancy.schema, roomtone_billing.schema, roomtone_ai_credits.schema, control_schema):
+    for schema in (tenancy_schema, billing_schema, credits_schema, control_schema):
         schema.upgrade(engine)
     queue.install_schema(engine)
 
@@ -68,14 +72,14 @@ def secret(settings: Settings, name: str, given: str | None, make: Callable[[], 
     path = settings.data / "secrets" / name
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            with path.open("x", opener=_private) as file:
-                file.write(make())
-        except FileExistsError:
-            pass
+        with contextlib.suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(make())
         return path.read_text().strip()
     except OSError as error:
-        raise SetupError(f"The secret {name} cannot be kept in {path}: {error.strerror}. Set STUDIO_{name.upper()}, or STUDIO_DATA to a folder we may write.") from error
+        raise SetupError(
+            f"The secret {name} cannot be kept in {path}: {error.strerror}. "
+            f"Set STUDIO_{name.upper()}, or STUDIO_DATA to a folder we may write."
+        ) from error
 
 
 def secret_key(settings: Settings) -> str:
@@ -104,19 +108,13 @@ def _seed(db: Session, tenant: Tenant) -> None:
     studio_settings.initialise(db, **facts)
 
 
-def _billing(settings: Settings, engine: Engine, now: Callable[[], datetime]) -> Billing:
-    gateway = StripeGateway(
+def _stripe(settings: Settings) -> StripeGateway:
+    secrets_given = settings.stripe_webhook_secrets.get_secret_value().split(",")
+    return StripeGateway(
         settings.stripe_api_key.get_secret_value(),
-        webhook_secrets=[part.strip() for part in settings.stripe_webhook_secrets.get_secret_value().split(",") if part.strip()],
+        webhook_secrets=[part.strip() for part in secrets_given if part.strip()],
         base_url=settings.stripe_url,
     )
-    return Billing(engine, catalogue=CATALOGUE, gateway=gateway, grace=GRACE, clock=now)
-
-
-def _private(path: str, flags: int) -> int:
-    import os
-
-    return os.open(path, flags, 0o600)
 
 
 def _utc_now() -> datetime:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from roomtone_billing import Access
-from roomtone_tenancy import Tenant, TenantState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from roomtone_billing import Access
+from roomtone_tenancy import Tenant, TenantState
 from studio.platform.models import AuditEvent, Membership, User
 from studio.services import Services
 
 AUDIT_SHOWN = 50
-LISTED = frozenset(TenantState) - {TenantState.deleted}
+LISTED = frozenset(TenantState) - {TenantState.DELETED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +33,8 @@ class StudioRow:
 
 def studios(db: Session, services: Services) -> list[StudioRow]:
     """Every studio that is not deleted, newest first."""
-    owners = {
-        key: email
-        for key, email in db.execute(select(Membership.tenant_key, User.email).join(User, User.id == Membership.user_id).where(Membership.role == "owner"))
-    }
+    pairs = db.execute(select(Membership.tenant_key, User.email).join(User).where(Membership.role == "owner"))
+    owners = {key: email for key, email in pairs}  # noqa: C416  # rows are not pairs to a type checker
     tenants = sorted((t for t in services.database.tenancy.tenants() if t.state in LISTED), key=lambda t: t.created_at, reverse=True)
     return [row(services, tenant, owners.get(tenant.key, "")) for tenant in tenants]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask_babel import gettext as _
-from roomtone_tenancy.errors import UnknownTenant
 from werkzeug.wrappers import Response
 
+from roomtone_tenancy.errors import UnknownTenant
 from studio.backoffice import queries, service
 from studio.errors import NotFound
 from studio.web.access import platform_staff_only

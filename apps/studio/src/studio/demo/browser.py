@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 REDIRECTS_MAX = 10
 TIMEOUT_S = 60.0
+FRAME_FORMS = frozenset({"/sign-out", "/language"})
 
 
 class PageError(RuntimeError):
@@ -63,13 +64,13 @@ class Page:
         return self.body.split(marker, 1)[1].split('"', 1)[0] if marker in self.body else ""
 
     def form(self, *, action: str) -> Form:
-        """The form whose action contains these letters.
+        """The first POST form whose action contains these letters; the sign-out and language forms of the frame never count.
 
         Raises:
             PageError: there is none.
         """
         for form in self.forms:
-            if action in form.action:
+            if action in form.action and form.method == "post" and form.action not in FRAME_FORMS:
                 return form
         raise PageError(f"{self.url} has no form for {action!r}; it says: {self.text[:300]}")
 
@@ -101,7 +102,9 @@ class Browser:
         """
         form = page.form(action=action)
         if unknown := set(values) - form.names:
-            raise PageError(f"the form {form.action} of {page.url} has no field {', '.join(sorted(unknown))}; it has {', '.join(sorted(form.names))}")
+            raise PageError(
+                f"the form {form.action} of {page.url} has no field {', '.join(sorted(unknown))}; it has {', '.join(sorted(form.names))}"
+            )
         target = urljoin(page.url, form.action)
         filled = {**form.fields, **values}
         return self.post(target, filled) if form.method == "post" else self.get(f"{target}?{urlencode(filled)}")
@@ -169,9 +172,8 @@ class _FormReader(HTMLParser):
             self._select = name
         elif tag == "textarea":
             self._textarea, form.fields[name] = name, ""
-        elif tag == "input" and (given.get("type") not in {"checkbox", "radio"} or "checked" in given):
-            if given.get("type") not in {"submit", "button", "file"}:
-                form.fields[name] = given.get("value") or ("on" if given.get("type") == "checkbox" else "")
+        elif tag == "input" and _is_sent(given):
+            form.fields[name] = given.get("value") or ("on" if given.get("type") == "checkbox" else "")
 
     def handle_data(self, data: str) -> None:
         """Text between textarea tags is its value."""
@@ -186,6 +188,12 @@ class _FormReader(HTMLParser):
             self._select = None
         elif tag == "textarea":
             self._textarea = None
+
+
+def _is_sent(given: dict[str, str | None]) -> bool:
+    """Whether a browser sends this input when nobody touched the form."""
+    kind = given.get("type")
+    return kind not in {"submit", "button", "file"} and (kind not in {"checkbox", "radio"} or "checked" in given)
 
 
 class _TextReader(HTMLParser):

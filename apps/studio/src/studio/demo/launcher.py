@@ -90,7 +90,7 @@ def running(demo: Demo, console: Console) -> Iterator[tuple[Services, Processes]
         with _step(console, "Control database and the template of new studios"):
             wiring.install_schemas(services)
             services.database.tenancy.migrate()
-        _start_processes(demo, settings, url, processes, services, console)
+        _start_processes(demo, url, processes, services, console)
         with _step(console, "Demo studios"):
             seed.plant(services)
         yield services, processes
@@ -126,10 +126,13 @@ def _clear_the_way(demo: Demo, processes: Processes, console: Console) -> None:
                 file.unlink()
     for port, what in ((demo.port, "web server"), (demo.stripe_port, "offline Stripe")):
         if not _is_free(port):
-            raise SetupError(f"Port {port}, meant for the {what}, is taken. Stop what uses it, or choose another: studio demo --port {port + 10}")
+            raise SetupError(
+                f"Port {port}, meant for the {what}, is taken. Stop what uses it, or choose another: studio demo --port {port + 10}"
+            )
 
 
-def _start_processes(demo: Demo, settings: Settings, url: str, processes: Processes, services: Services, console: Console) -> None:
+def _start_processes(demo: Demo, url: str, processes: Processes, services: Services, console: Console) -> None:
+    settings = services.settings
     environment = {
         "DATABASE_URL": url,
         "STUDIO_DATA": str(demo.data.resolve()),
@@ -141,7 +144,16 @@ def _start_processes(demo: Demo, settings: Settings, url: str, processes: Proces
     }
     program = [sys.executable, "-m", "studio"]
     with _step(console, "Offline Stripe"):
-        stripe = [sys.executable, "-m", "roomtone_billing", "offline-stripe", "--port", str(demo.stripe_port), "--store", str(demo.data.resolve() / "stripe.sqlite")]
+        stripe = [
+            sys.executable,
+            "-m",
+            "roomtone_billing",
+            "offline-stripe",
+            "--port",
+            str(demo.stripe_port),
+            "--store",
+            str(demo.data.resolve() / "stripe.sqlite"),
+        ]
         stripe += ["--webhook-url", f"{settings.url}/webhooks/stripe", "--webhook-secret", WEBHOOK_SECRET]
         processes.start("offline-stripe", stripe, {}, ready=_answers(demo.stripe_port, "/offline"), within_s=READY_WITHIN_S)
         services.billing.publish()

@@ -37,8 +37,13 @@ class Child:
         """Start it, its output appended to its log, in a session of its own so that Ctrl-C reaches only us."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
-            self.process = subprocess.Popen(  # noqa: S603  # our own commands
-                list(self.command), env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            self.process = subprocess.Popen(  # our own commands
+                list(self.command),
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self.started.append(time.monotonic())
 
@@ -75,7 +80,9 @@ class Processes:
         self._record.unlink(missing_ok=True)
         return len(found)
 
-    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str], *, ready: Callable[[], bool], within_s: float) -> Child:
+    def start(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], *, ready: Callable[[], bool], within_s: float
+    ) -> Child:
         """Start a child and wait until it is ready.
 
         Raises:
@@ -89,7 +96,9 @@ class Processes:
         while not ready():
             ended = child.process is not None and child.process.poll() is not None
             if ended or time.monotonic() > deadline:
-                raise SetupError(f"The {name} did not start{'' if ended else f' within {within_s:.0f} s'}. The end of {child.log}:\n{child.log_tail()}")
+                raise SetupError(
+                    f"The {name} did not start{'' if ended else f' within {within_s:.0f} s'}. The end of {child.log}:\n{child.log_tail()}"
+                )
             time.sleep(POLL_S)
         return child
 

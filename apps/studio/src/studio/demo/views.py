@@ -31,7 +31,14 @@ def index() -> str:
         mails = db.scalars(select(OutboundMail).order_by(OutboundMail.created_at.desc()).limit(MAILS_SHOWN)).all()
     settings = services().settings
     return render_template(
-        "demo/index.html", mails=mails, people=PEOPLE, password=PASSWORD, staff_email=STAFF_EMAIL, settings=settings, jumps=JUMPS_DAYS, clock=services().clock()
+        "demo/index.html",
+        mails=mails,
+        people=PEOPLE,
+        password=PASSWORD,
+        staff_email=STAFF_EMAIL,
+        settings=settings,
+        jumps=JUMPS_DAYS,
+        clock=services().clock(),
     )
 
 
@@ -77,7 +84,9 @@ def _move_stripe(seconds: int) -> None:
     address = urlsplit(services().settings.stripe_url or "")
     connection = http.client.HTTPConnection("127.0.0.1", address.port or 80, timeout=STRIPE_TIMEOUT_S)
     try:
-        connection.request("POST", "/offline/advance", json.dumps({"seconds": seconds}), {"Content-Type": "application/json", "Host": address.netloc})
+        connection.request(
+            "POST", "/offline/advance", json.dumps({"seconds": seconds}), {"Content-Type": "application/json", "Host": address.netloc}
+        )
         answer = connection.getresponse()
         if answer.status >= 400:
             raise BadInput("days", _("The offline Stripe refused to move on: %(answer)s", answer=answer.read(300).decode(errors="replace")))

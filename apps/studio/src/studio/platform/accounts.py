@@ -113,7 +113,10 @@ def hand_over(db: Session, user: User, *, tenant_key: str) -> str:
 def redeem_handover(db: Session, token: str, *, tenant_key: str) -> User | None:
     """The person a handover names, once; None when it is used, old, unknown or for another studio."""
     used = update(Handover).where(
-        Handover.token_hash == token_hash(token), Handover.tenant_key == tenant_key, Handover.used_at.is_(None), Handover.expires_at > datetime.now(UTC)
+        Handover.token_hash == token_hash(token),
+        Handover.tenant_key == tenant_key,
+        Handover.used_at.is_(None),
+        Handover.expires_at > datetime.now(UTC),
     )
     user_id = db.scalar(used.values(used_at=datetime.now(UTC)).returning(Handover.user_id))
     return db.get(User, user_id) if user_id is not None else None

@@ -11,8 +11,8 @@ import asyncio
 import procrastinate
 import structlog
 from flask import Flask
-from roomtone_tenancy.errors import OperationBusy
 
+from roomtone_tenancy.errors import OperationBusy
 from studio.platform import accounts, mail, provisioning, throttle
 from studio.services import Services
 

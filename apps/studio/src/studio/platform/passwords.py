@@ -36,6 +36,7 @@ def is_correct(password: str, kept_hash: str | None) -> bool:
     """Whether the password is right. With no account (None) the same work is done, so that time tells nothing."""
     with _at_once:
         try:
-            return _hasher.verify(kept_hash or _decoy, password[:LENGTH_MAX]) and kept_hash is not None
+            _hasher.verify(kept_hash or _decoy, password[:LENGTH_MAX])
         except (VerificationError, InvalidHashError):
             return False
+    return kept_hash is not None

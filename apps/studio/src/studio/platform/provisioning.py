@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import structlog
-from roomtone_tenancy import Tenant
 from sqlalchemy import select
 
+from roomtone_tenancy import Tenant
 from studio.platform import mail, queue
 from studio.platform.models import SignUp
 from studio.services import Services
@@ -31,7 +31,11 @@ def run(services: Services, tenant_key: str) -> Tenant:
                 to=sign_up.user.email,
                 template="studio_ready",
                 locale=sign_up.user.locale,
-                context={"name": sign_up.user.name, "studio_name": tenant.metadata["name"], "url": services.settings.studio_url(tenant_key)},
+                context={
+                    "name": sign_up.user.name,
+                    "studio_name": tenant.metadata["name"],
+                    "url": services.settings.studio_url(tenant_key),
+                },
             )
             queue.enqueue(db, services.jobs, "deliver_mail")
     return tenant

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
-from roomtone_billing import Interval
-from roomtone_tenancy.errors import DomainTaken, TenantExists
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from roomtone_billing import Interval
+from roomtone_tenancy.errors import DomainTaken, TenantExists
 from studio.errors import BadInput
 from studio.platform import accounts, queue
 from studio.platform.models import Membership, SignUp, User
@@ -70,7 +70,9 @@ def sign_up(db: Session, services: Services, wish: Wish) -> SignUp:
     user = _person(db, wish)
     try:
         with db.begin_nested():
-            services.database.tenancy.register(db, wish.slug, domains=[_bare(services.settings.studio_host(wish.slug))], metadata=_metadata(wish))
+            services.database.tenancy.register(
+                db, wish.slug, domains=[_bare(services.settings.studio_host(wish.slug))], metadata=_metadata(wish)
+            )
     except (TenantExists, DomainTaken) as error:
         raise BadInput("slug", _("This address is taken. Please choose another.")) from error
     db.add(Membership(user_id=user.id, tenant_key=wish.slug, role="owner"))
@@ -98,7 +100,7 @@ def _metadata(wish: Wish) -> dict[str, str]:
 
 def _bare(host: str) -> str:
     """The host without its port, as the catalog keeps it."""
-    return host.split(":")[0]
+    return host.split(":", maxsplit=1)[0]
 
 
 def _enqueue(db: Session, services: Services, tenant_key: str) -> None:

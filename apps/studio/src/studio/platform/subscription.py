@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import partial
 
 import structlog
-from roomtone_ai_credits import CREDIT
-from roomtone_billing import Phase
-from roomtone_billing.events import PeriodRenewed, PhaseChanged, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from roomtone_ai_credits import CREDIT
+from roomtone_billing import Phase
+from roomtone_billing.events import PeriodRenewed, PhaseChanged, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
 from studio.platform import mail, queue, standing
 from studio.platform.models import AuditEvent, Membership, User
 from studio.platform.plans import AI_CREDITS, plan_named
@@ -51,7 +51,7 @@ def _period_renewed(services: Services, db: Session, event: PeriodRenewed) -> No
 
 def _plan_changed(services: Services, db: Session, event: PlanChanged) -> None:
     """Another plan within a paid period: credits only ever grow by the difference, so changing to and fro gains nothing."""
-    _allow(services, db, event.account, event.plan_key, anchor=None, until=event.period_end, key=event.key)
+    _allow(services, db, event.account, event.after, anchor=event.period_start, until=event.period_end, key=event.key)
 
 
 def _subscription_ended(services: Services, db: Session, event: SubscriptionEnded) -> None:
@@ -67,7 +67,7 @@ def _phase_changed(services: Services, db: Session, event: PhaseChanged) -> None
     log.info("phase changed", tenant=event.account, before=str(event.before), after=str(event.after))
 
 
-def _allow(services: Services, db: Session, account: str, plan_key: str, *, anchor: datetime | None, until: datetime, key: str) -> None:
+def _allow(services: Services, db: Session, account: str, plan_key: str, *, anchor: datetime, until: datetime, key: str) -> None:
     amount = plan_named(plan_key).limits[AI_CREDITS] * CREDIT
     services.credits.set_allowance(db, account, amount=amount, anchor_at=anchor, ends_at=until, key=key)
 
@@ -77,6 +77,11 @@ def _mail_owner(services: Services, db: Session, tenant_key: str, *, key: str, t
     tenant = services.database.tenancy.tenant(tenant_key)
     owners = db.scalars(select(User).join(Membership).where(Membership.tenant_key == tenant_key, Membership.role == "owner"))
     for owner in owners:
-        facts = {"name": owner.name, "studio_name": tenant.metadata["name"], "url": services.settings.studio_url(tenant_key) + "/app/plan", **context}
+        facts = {
+            "name": owner.name,
+            "studio_name": tenant.metadata["name"],
+            "url": services.settings.studio_url(tenant_key) + "/app/plan",
+            **context,
+        }
         mail.enqueue(db, key=f"{template}:{key}:{owner.public_id}", to=owner.email, template=template, locale=owner.locale, context=facts)
     queue.enqueue(db, services.jobs, "deliver_mail")

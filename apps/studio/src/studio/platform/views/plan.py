@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, g, redirect, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from roomtone_billing import Interval
 from werkzeug.wrappers import Response
 
+from roomtone_billing import Interval
 from studio.errors import BadInput, NotAllowed
 from studio.platform import accounts, queue
 from studio.platform.views.signin import remember, safe_next
@@ -61,8 +61,10 @@ def checkout() -> Response:
     if chosen not in {plan.key for plan in services().billing.catalogue.plans}:
         raise BadInput("plan", "Choose one of the plans.")
     home = services().settings.studio_url(current_studio().key) + "/app/plan"
-    url = services().billing.account(current_studio().key).checkout(
-        plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=str(get_locale())
+    url = (
+        services()
+        .billing.account(current_studio().key)
+        .checkout(plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=str(get_locale()))
     )
     return redirect(url, 303)
 

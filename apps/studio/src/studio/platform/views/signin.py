@@ -14,7 +14,7 @@ from studio.platform.throttle import SIGN_IN_BY_ACCOUNT, SIGN_IN_BY_ADDRESS, cou
 from studio.web.i18n import LANGUAGES
 from studio.web.request import control_db, services
 
-TOKEN = "sign_in"  # the session's key for the token, not a secret
+TOKEN = "sign_in"  # noqa: S105  # the name under which the cookie session keeps the token
 
 
 def install(app: Flask, *, home: str, plane: str) -> None:
@@ -66,7 +66,7 @@ def _blueprint() -> Blueprint:
 
     @pages.route("/sign-in", methods=["GET", "POST"])
     def sign_in() -> Response | str:
-            form, home = SignInForm(), str(current_app.config["STUDIO_HOME"])
+        form, home = SignInForm(), str(current_app.config["STUDIO_HOME"])
         target = safe_next(request.args.get("next"), home)
         if g.get("actor") is not None:
             return redirect(target)

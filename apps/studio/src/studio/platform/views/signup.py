@@ -5,13 +5,13 @@ from __future__ import annotations
 from uuid import uuid4
 
 from flask import Blueprint, redirect, render_template, request
-from flask_babel import gettext as _
 from flask_babel import get_locale
-from roomtone_billing import Interval
-from roomtone_tenancy import Progress
+from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from roomtone_billing import Interval
+from roomtone_tenancy import Progress
 from studio.errors import BadInput, NotFound
 from studio.platform import accounts
 from studio.platform.forms import SignUpForm
@@ -103,14 +103,14 @@ def catalogue() -> list[dict[str, object]]:
 def step_labels() -> dict[str, str]:
     """What a provisioning step is called on the page; a step without a name of ours shows its own."""
     return {
-        "place": _("Choosing a server"),
+        "template": _("Preparing the newest layout"),
         "roles": _("Making keys of its own"),
         "database": _("Creating the database"),
-        "grants": _("Locking it against everyone else"),
-        "migrate": _("Laying out rooms, calendar and clients"),
-        "stamp": _("Proving that it is yours"),
+        "security": _("Locking it against everyone else"),
+        "schema": _("Checking rooms, calendar and clients"),
+        "stamp": _("Marking it as yours"),
         "seed": _("Putting in the first settings"),
-        "activate": _("Opening the door"),
+        "activation": _("Opening the door"),
     }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flask import Blueprint
+
 from roomtone_billing import Billing
 from roomtone_billing.flask import blueprint
-
 from studio.platform import queue
 from studio.web.request import control_db, services
 

@@ -1,0 +1,123 @@
+"""`studio demo --check`: the main path, walked over HTTP like a person would, a line per step."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+
+from studio.demo.browser import Browser, Page, PageError
+from studio.demo.customer import CARD, pay, sign_in
+from studio.demo.launcher import Demo, running
+from studio.demo.people import PASSWORD, STAFF_EMAIL
+from studio.errors import SetupError
+from studio.services import Services
+
+T = TypeVar("T")
+WITHIN_S = 30.0
+PASSPHRASE = "a quiet room with cables"
+ZONE = ZoneInfo("Europe/Paris")
+
+
+def run(demo: Demo, console: Console) -> bool:
+    """Start the demo, walk the path, stop; returns whether every step passed."""
+    with running(demo, console) as (services, _processes):
+        console.print("\nThe path:")
+        walk = Walk(services)
+        for name, step in walk.steps():
+            began = time.monotonic()
+            try:
+                seen = step()
+            except (PageError, SetupError, KeyError, IndexError, ValueError) as error:
+                console.print(f"  [red]✗[/] {name}: {error}")
+                return False
+            console.print(f"  [green]✓[/] {name}: {seen} [dim]({time.monotonic() - began:.2f} s)[/]")
+    console.print("[bold green]All steps passed.[/]")
+    return True
+
+
+class Walk:
+    """One person's way from sign-up to the back-office, in a studio of its own."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settings = services.settings
+        self._slug = f"check-{secrets.token_hex(4)}"
+        self._home = self._settings.studio_url(self._slug)
+        self._owner, self._client = Browser(), Browser()
+        self._tomorrow = datetime.now(ZONE).date() + timedelta(days=1)
+
+    def steps(self) -> Iterator[tuple[str, Callable[[], str]]]:
+        """The steps in order; each returns what it saw."""
+        yield "landing page", self._landing
+        yield "sign-up", self._sign_up
+        yield "provisioning", self._provisioning
+        yield "onboarding", self._onboarding
+        yield "calendar booking", self._calendar
+        yield "overlap refused", self._overlap
+        yield "public booking", self._public
+        yield "subscription", self._subscribe
+        yield "assistant", self._assistant
+        yield "back-office", self._backoffice
+        yield "isolation", self._isolation
+
+    def _landing(self) -> str:
+        page = self._client.get(self._settings.url + "/")
+        return _expect(page, "19", "59").url
+
+    def _sign_up(self) -> str:
+        page = self._owner.get(f"{self._settings.url}/signup")
+        hint = self._owner.get(f"{self._settings.url}/signup/slug?slug={self._slug}")
+        _expect(hint, "is free")
+        page = self._owner.submit(
+            page, action="", studio_name="Check Studio", slug=self._slug, person_name="Ada Check", email=f"{self._slug}@example.com", password=PASSPHRASE, plan="starter"
+        )  # fmt: skip
+        if "/provisioning/" not in page.url:
+            raise PageError(f"sign-up led to {page.url}: {page.text[:300]}")
+        self._progress_url = page.url
+        return self._slug
+
+    def _provisioning(self) -> str:
+        def opened() -> Page | None:
+            page = self._owner.get(self._progress_url, **{"HX-Request": "true"})
+            return page if page.url.startswith(self._home) else None
+
+        page = _until(opened, "the studio was not ready")
+        tenant = self._services.database.tenancy.tenant(self._slug)
+        return f"database {tenant.database}, schema {tenant.revision}, now at {page.url}"
+
+    def _onboarding(self) -> str:
+        page = self._owner.get(f"{self._home}/onboarding")
+        for _step in range(5):
+            if "/onboarding" not in page.url:
+                break
+            page = self._owner.submit(page, action="")
+        rooms = json.loads(self._owner.get(f"{self._home}/app/calendar/rooms.json").body)
+        if not rooms:
+            raise PageError("onboarding left no room")
+        self._room = rooms[0]["id"]
+        return ", ".join(room["title"] for room in rooms)
+
+    def _calendar(self) -> str:
+        page = self._book("14:00", "18:00", "Luna Park")
+        events = self._owner.get(f"{self._home}/app/calendar/bookings.json?start={self._tomorrow}T00:00:00&end={self._tomorrow + timedelta(days=1)}T00:00:00")
+        found = [event for event in json.loads(events.body) if "Luna Park" in event["title"]]
+        if not found:
+            raise PageError(f"the booking is not in the calendar; the form said: {page.text[:300]}")
+        return f"{found[0]['start']}–{found[0]['end']}"
+
+    def _overlap(self) -> str:
+        page = self._book("16:00", "20:00", "Late Comers")
+        _expect(page, "Luna Park", "18:00")
+        return " ".join(re.findall(r"[^.]*Luna Park[^.]*\.", page.text)[:1]).strip()[-160:]
+
+    def _book(self, start: str, end: str, client: str) -> Page:
+        where = f"{self._home}/app/bookings/new?room={self._room}&start={self._tomorrow}T{start}&end={self._tomorrow}T{end}"
+        return self._owner.submit(self._owner.get(where), action="/app/bookings", client_name=client)
