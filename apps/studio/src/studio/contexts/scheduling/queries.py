@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from studio.contexts.crm.queries import Client, client_of
 from studio.contexts.scheduling.models import Allocation, Booking, OpeningRule, RateRule, Room, room_key
 from studio.contexts.scheduling.prices import PriceLine, Rate
-from studio.contexts.scheduling.rules import SEARCH_DAYS, gaps, openings_of, windows
+from studio.contexts.scheduling.rules import SEARCH_DAYS, gaps, lengths, openings_of, windows
 from studio.contexts.scheduling.values import DAY_MINUTES, Opening, Source, Span, State, day_span
 from studio.contexts.settings import queries as settings_queries
 from studio.errors import NotFound
@@ -59,6 +59,7 @@ class BookingView:
     currency: str
     price_lines: tuple[PriceLine, ...]
     created_at: datetime
+    updated_at: datetime
     version: int
 
     @property
@@ -175,6 +176,20 @@ def taken(db: Session, room_id: int, during: Span, *, moving: int | None = None)
     return [Span(starts_at=a.starts_at, ends_at=a.ends_at) for a in db.scalars(query)]
 
 
+def free_lengths(db: Session, plan: Plan, start: datetime) -> list[int]:
+    """The lengths in minutes that the public may book from a start, shortest first; none when it is not free."""
+    longest = plan.room.max_minutes
+    until = Span(starts_at=start, ends_at=start + timedelta(minutes=longest))
+    return lengths(
+        plan.windows(start, days=2 + longest // DAY_MINUTES),
+        taken(db, plan.room.id, until),
+        start=start,
+        shortest=plan.room.min_minutes,
+        longest=longest,
+        step=plan.room.slot_minutes,
+    )
+
+
 def conflict(db: Session, room_id: int, asked: Span, *, moving: int | None = None) -> BookingView | None:
     """The first booking that has the room during the asked time."""
     claim = db.scalar(_claims(room_id, asked, moving).order_by(Allocation.starts_at).limit(1))
@@ -276,6 +291,7 @@ def _booking(row: Booking, its_room: Room) -> BookingView:
         currency=row.currency,
         price_lines=tuple(PriceLine(**line) for line in row.price_breakdown),
         created_at=row.created_at,
+        updated_at=row.updated_at,
         version=row.version,
     )
 
