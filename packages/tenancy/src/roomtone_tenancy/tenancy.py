@@ -315,6 +315,13 @@ class Tenancy:
         found = {name for site in self._sites.by_name.values() for name in site.provisioner.names(prefix)}
         return sorted(found - accounted)
 
+    def doctor(self) -> list[str]:
+        """What needs attention, a sentence each; empty when all is well.
+
+        Looks at unfinished operations, tenants behind the head, failed migrations and orphans; asks every server for its names.
+        """
+        return self._fleet.findings() + [f"Orphan {name}: no tenant accounts for it; look inside, then drop it." for name in self.orphans()]
+
     def size_bytes(self, key: str) -> int:
         """What the tenant's database takes on disk; asks its server.
 
