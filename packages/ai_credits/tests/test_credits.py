@@ -527,3 +527,11 @@ def test_a_clock_that_goes_back_takes_nothing_back(ledger, account, give, clock)
     clock.advance(days=-2)
 
     assert available(ledger, account) == 0
+
+
+@pytest.mark.parametrize("ttl_s", [0, -1, True])
+def test_every_hold_ends(ledger, account, give, ttl_s):
+    give(100)
+
+    with pytest.raises(errors.BadInput):
+        ledger.hold(account, model="unit", estimate=tokens(1), key="work", ttl_s=ttl_s)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
-from sqlalchemy import text
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from roomtone_ai_credits import AiCredits, Usage, errors
-from roomtone_ai_credits.testing import FrozenClock
+from roomtone_ai_credits import AiCredits, Usage, errors, schema
+from roomtone_ai_credits.testing import FrozenClock, fund
 
 DAY_S = 86_400
 START = datetime(2026, 1, 31, tzinfo=UTC)
@@ -395,3 +395,31 @@ def test_a_refused_call_writes_nothing(ledger, account, engine):
     with engine.connect() as connection:
         known = connection.scalar(text("SELECT count(*) FROM credits_account WHERE account = :a"), {"a": account})
     assert known == 0
+
+
+def test_a_sqlite_whose_host_begins_every_transaction_itself_serves_a_crowd(tmp_path, card):
+    """The recipe of SQLAlchemy's manual: reads are transactions too, and a reader cannot become a writer after another wrote."""
+    engine = create_engine(f"sqlite:///{tmp_path}/credits.db")
+
+    @event.listens_for(engine, "connect")
+    def leave_transactions_to_us(driver, _record):
+        driver.isolation_level = None
+        driver.execute("PRAGMA journal_mode = WAL")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection):
+        connection.exec_driver_sql("BEGIN")
+
+    schema.upgrade(engine)
+    ledger = AiCredits(engine, rate_card=card)
+    fund(ledger, engine, "a", 1000)
+
+    def work(number):
+        hold = ledger.hold("a", model="unit", estimate=Usage(input_tokens=10), key=f"work {number}")
+        return ledger.settle(hold.id, Usage(input_tokens=5)).charged, ledger.balance("a").debt
+
+    answers = at_once(16, work)
+    proved = ledger.verify()
+    engine.dispose()
+
+    assert (answers, proved.entries) == ([(5, 0)] * 16, 17)

@@ -1,8 +1,10 @@
 from datetime import timedelta
 
-from sqlalchemy import text
+import pytest
+from sqlalchemy import create_engine, text
 
-from roomtone_ai_credits import Usage
+from roomtone_ai_credits import AiCredits, Usage, schema
+from roomtone_ai_credits.testing import fund
 
 
 def test_a_sweep_books_what_time_has_made_true(ledger, account, transaction, clock, engine):
@@ -30,3 +32,25 @@ def test_a_second_sweep_finds_nothing_to_do(ledger, account, transaction, clock)
 
     assert swept[0] >= 1
     assert swept[1] == 0
+
+
+def test_broken_books_of_one_account_do_not_hold_up_the_others(tmp_path, card, clock):
+    engine = create_engine(f"sqlite:///{tmp_path}/credits.db")
+    schema.upgrade(engine)
+    own = AiCredits(engine, rate_card=card, clock=clock)
+    for name in ("broken", "sound"):
+        fund(own, engine, name, 10)
+        own.hold(name, model="unit", estimate=Usage(input_tokens=10), key="abandoned")
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE credits_lot SET is_open = 0 WHERE account_id = (SELECT id FROM credits_account WHERE account = 'broken')")
+        )
+    clock.advance(days=1)
+
+    with pytest.raises(ExceptionGroup, match="1 of 2 accounts"):
+        own.sweep()
+
+    with engine.connect() as connection:
+        held = connection.execute(text("SELECT account, held FROM credits_account ORDER BY account")).all()
+    engine.dispose()
+    assert [tuple(row) for row in held] == [("broken", 10), ("sound", 0)]

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from . import amount as amounts
 from . import grants, ledger, reading, reservation, sweep, verification
 from .entries import Note
-from .errors import BadInput, IdempotencyConflict, UnknownHold
+from .errors import BadInput, IdempotencyConflict
 from .holds import Hold, HoldState, Settlement
 from .lots import LotKind
 from .meter import Meter
@@ -57,7 +57,7 @@ class AiCredits:
     ) -> None:
         self.rate_card = rate_card
         self._engine, self._clock = engine, clock
-        self._hold_ttl, self._open_holds_max = timedelta(seconds=hold_ttl_s), open_holds_max
+        self._hold_ttl_s, self._open_holds_max = _ttl(hold_ttl_s), open_holds_max
 
     # ── Credits in ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -174,7 +174,7 @@ class AiCredits:
         fingerprint = ledger.digest("hold", model, sorted(estimate.counts().items()), user, feature)
         with self._engine.begin() as connection, self._opened(connection, account) as page:
             now = page.books.now
-            expires_at = now + (timedelta(seconds=ttl_s) if ttl_s is not None else self._hold_ttl)
+            expires_at = now + timedelta(seconds=self._hold_ttl_s if ttl_s is None else _ttl(ttl_s))
             known = page.hold(key=_key(key))
             if known is not None and known.digest != fingerprint:
                 raise IdempotencyConflict(account, key)
@@ -245,18 +245,20 @@ class AiCredits:
     def balance(self, account: str, session: Session | None = None) -> Balance:
         """Tell what an account has now. One query, unless time has made something due: then that is booked first."""
         now = self._clock()
-        with self._connection(session) as connection:
+        with self._reading(session) as connection:
             balance = reading.balance(connection, account, now)
-            if balance is None:
-                with self._opened(connection, account):
-                    pass  # opening the books brings them up to date
-                balance = reading.balance(connection, account, now)
-                assert balance is not None
+        if balance is not None:
+            return balance
+        with self._writing(session) as connection:
+            with ledger.opened(connection, account, now):
+                pass  # opening the books brings them up to date
+            balance = reading.balance(connection, account, now)
+        assert balance is not None, "books just brought up to date have nothing due"
         return balance
 
     def entries(self, account: str, limit: int = 50, session: Session | None = None) -> list[EntryView]:
         """Return what moved the balance, newest first; at most `limit`."""
-        with self._connection(session) as connection:
+        with self._reading(session) as connection:
             return reading.entries(connection, account, limit)
 
     def sweep(self) -> int:
@@ -274,18 +276,24 @@ class AiCredits:
 
     @contextmanager
     def _held(self, hold_id: str) -> Iterator[tuple[ledger.Page, Hold]]:
-        with self._engine.begin() as connection, self._opened(connection, ledger.account_of(connection, hold_id)) as page:
-            hold = page.hold(hold_id=hold_id)
-            if hold is None:
-                raise UnknownHold(hold_id)
-            yield page, hold
+        with self._engine.begin() as connection, ledger.opened_at_hold(connection, hold_id, self._clock()) as opened:
+            yield opened
 
     @contextmanager
-    def _connection(self, session: Session | None) -> Iterator[Connection]:
+    def _writing(self, session: Session | None) -> Iterator[Connection]:
         if session is not None:
             yield session.connection()
             return
         with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self, session: Session | None) -> Iterator[Connection]:
+        if session is not None:
+            yield session.connection()
+            return
+        # One statement is one snapshot already: a transaction around it would only add two round trips.
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
 
 
@@ -293,6 +301,12 @@ def _key(text: str, field: str = "key", length_max: int = KEY_MAX) -> str:
     if not 0 < len(text) <= length_max:
         raise BadInput(field, text, f"a text of 1 to {length_max} characters")
     return text
+
+
+def _ttl(seconds: int) -> int:
+    if not amounts.is_whole(seconds) or seconds <= 0:
+        raise BadInput("ttl_s", seconds, "a whole number of seconds above 0, so that every hold ends")
+    return seconds
 
 
 def _instant(field: str, value: datetime) -> datetime:

@@ -43,25 +43,28 @@ def opened(connection: Connection, account: str, now: datetime) -> Iterator[Page
 
     Effects: locks the account's row until the transaction ends; never commits.
     """
-    row = _lock(connection, account)
+    mine = ACCOUNT.c.account == account
+    row = _lock(connection, mine)
     if row is None:
         _create(connection, account, now)
-        row = _lock(connection, account)
+        row = _lock(connection, mine)
         assert row is not None
-    books = Books(account=account, now=row["matured_at"], seq=row["seq"], lot_count=row["lot_count"], debt=row["debt"])
-    page = Page(connection, row["id"], books)
-    books.mature(now)
+    page = _page(connection, row, now)
     yield page
     page.save()
 
 
-def account_of(connection: Connection, hold_id: str) -> str:
-    """Return whose hold this is. Raises: UnknownHold."""
-    query = select(ACCOUNT.c.account).join(HOLD, HOLD.c.account_id == ACCOUNT.c.id).where(HOLD.c.id == hold_id)
-    account = connection.scalar(query)
-    if account is None:
+@contextmanager
+def opened_at_hold(connection: Connection, hold_id: str, now: datetime) -> Iterator[tuple[Page, Hold]]:
+    """Do as `opened`, for the account of a hold. Raises: UnknownHold."""
+    row = _lock(connection, ACCOUNT.c.id == select(HOLD.c.account_id).where(HOLD.c.id == hold_id).scalar_subquery())
+    if row is None:
         raise UnknownHold(hold_id)
-    return str(account)
+    page = _page(connection, row, now)
+    hold = page.hold(hold_id=hold_id)
+    assert hold is not None
+    yield page, hold
+    page.save()
 
 
 class Page:
@@ -161,10 +164,16 @@ class _Loaded:
     allowances: list[Allowance]
 
 
-def _lock(connection: Connection, account: str) -> RowMapping | None:
-    mine = ACCOUNT.c.account == account
+def _page(connection: Connection, row: RowMapping, now: datetime) -> Page:
+    books = Books(account=row["account"], now=row["matured_at"], seq=row["seq"], lot_count=row["lot_count"], debt=row["debt"])
+    page = Page(connection, row["id"], books)
+    books.mature(now)
+    return page
+
+
+def _lock(connection: Connection, mine: ColumnElement[bool]) -> RowMapping | None:
     if connection.dialect.name == "sqlite":
-        # SQLite has no row locks: a write at the start takes the database's, so that no later one has to be upgraded.
+        # SQLite has no row locks, and refuses to turn a reader into a writer once another has written: so write first.
         touched = connection.execute(update(ACCOUNT).where(mine).values(seq=ACCOUNT.c.seq))
         if not touched.rowcount:
             return None

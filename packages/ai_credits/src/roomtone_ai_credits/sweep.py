@@ -15,12 +15,20 @@ def sweep(engine: Engine, now: datetime) -> int:
     """Bring up to ACCOUNTS_MAX accounts up to date, those that waited longest first, each in a transaction of its own.
 
     Returns: how many accounts were due.
+    Raises: ExceptionGroup, after all others were served, of what went wrong with some.
     """
     change = ledger.ACCOUNT.c.next_change_at
     query = select(ledger.ACCOUNT.c.account).where(change <= now).order_by(change).limit(ACCOUNTS_MAX)
     with engine.connect() as connection:
         due = connection.scalars(query).all()
+    problems: list[Exception] = []
     for account in due:
-        with engine.begin() as connection, ledger.opened(connection, account, now):
-            pass  # opening the books brings them up to date
+        try:
+            with engine.begin() as connection, ledger.opened(connection, account, now):
+                pass  # opening the books brings them up to date
+        except Exception as problem:  # noqa: BLE001  # one account's broken books must not hold up the others
+            problem.add_note(f"while sweeping account {account!r}")
+            problems.append(problem)
+    if problems:
+        raise ExceptionGroup(f"{len(problems)} of {len(due)} accounts could not be swept; run `credits verify`", problems)
     return len(due)

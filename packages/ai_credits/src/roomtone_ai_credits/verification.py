@@ -30,11 +30,7 @@ def verify(engine: Engine, account: str | None = None) -> Verification:
     Raises: LedgerMismatch, naming every rule that does not hold and where.
     """
     with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
-            # The driver opens a transaction only for writes; the checks below must see one state.
-            connection.exec_driver_sql("BEGIN")
-        else:
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
+        _freeze(connection)
         query = select(ACCOUNT.c.id, ACCOUNT.c.account)
         accounts = connection.execute(query if account is None else query.where(ACCOUNT.c.account == account)).all()
         findings: list[str] = []
@@ -47,6 +43,18 @@ def verify(engine: Engine, account: str | None = None) -> Verification:
     if findings:
         raise LedgerMismatch(findings)
     return Verification(accounts=len(accounts), entries=entries)
+
+
+def _freeze(connection: Connection) -> None:
+    """Begin a transaction whose statements all see the same state."""
+    if connection.dialect.name != "sqlite":
+        connection.execution_options(isolation_level="REPEATABLE READ")
+        return
+    connection.begin()
+    driver = connection.connection.driver_connection
+    # By default the driver opens a transaction only to write; a host may have set it up to do so at once.
+    if driver is not None and not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _entries(connection: Connection, account_id: int) -> Findings:
