@@ -16,7 +16,7 @@ from .errors import InvalidRequest, NotSupported, OfflineOnly, StripeError
 from .expand import expand
 from .forms import decode
 from .specification import Specification
-from .world import Origin, World
+from .world import API_VERSION, Origin, World
 
 MODULES = (customers, catalogue, payments, subscriptions, invoices, sessions, events)
 FIELDS_MAX = 1000
@@ -29,6 +29,22 @@ class Answer:
     status: int
     body: str
     headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """An HTTP request: lower-case method, path from `/v1` on, and headers by lower-case name."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The key of a POST; other methods need none."""
+        return self.headers.get("idempotency-key") if self.method == "post" else None
 
 
 class Api:
@@ -44,78 +60,74 @@ class Api:
         # The path with the fewest ids first: create_preview is not an invoice's id.
         self._routes = sorted((route for module in MODULES for route in module.ROUTES), key=lambda route: route.weight)
 
-    def answer(self, method: str, path: str, *, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Answer one request.
-
-        Args:
-            method: `GET`, `POST` or `DELETE`.
-            path: from `/v1` on, without the query.
-            headers: by lower-case name.
-        """
+    def answer(self, request: Request) -> Answer:
+        """Answer one request; it leaves its whole effect or, when refused, none."""
         with self._world.store.transaction():
             request_id = self._world.new_id("req", length=14)
-        more = {"request-id": request_id, "stripe-version": headers.get("stripe-version", self._specification.version)}
+        self._world.origin = Origin(request_id=request_id, idempotency_key=request.idempotency_key)
+        headers = {"request-id": request_id, "stripe-version": request.headers.get("stripe-version", API_VERSION)}
         try:
-            check_key(headers.get("authorization", ""))
-            status, text = self._once(method.lower(), path, query, body, headers, request_id, more)
+            check_key(request.headers.get("authorization", ""))
+            status, text, more = self._once(request)
         except StripeError as error:
-            status, text = error.status, json.dumps(error.body(), indent=2)
-        return Answer(status=status, body=text, headers={**more, "content-type": "application/json"})
+            status, text, more = error.status, json.dumps(error.body(), indent=2), {}
+        return Answer(status=status, body=text, headers={**headers, **more, "content-type": "application/json"})
 
-    def _once(
-        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str], request_id: str, more: dict[str, str]
-    ) -> tuple[int, str]:
-        key = headers.get("idempotency-key") if method == "post" else None
-        self._world.origin = Origin(request_id=request_id, idempotency_key=key)
+    def _once(self, request: Request) -> tuple[int, str, dict[str, str]]:
+        key = request.idempotency_key
         if not key:
-            return self._run(method, path, query, body, key=None, request="")
+            return (*self._run(request, key=None, fingerprint=""), {})
         if len(key) > idempotency.KEY_MAX:
             raise InvalidRequest(f"Idempotency-Key must be at most {idempotency.KEY_MAX} characters.")
-        more["idempotency-key"] = key
-        request = idempotency.fingerprint(method, path, body)
-        kept = idempotency.replay(self._world, key, request)
-        if kept is None:
-            return self._run(method, path, query, body, key=key, request=request)
-        more["idempotent-replayed"] = "true"
-        return int(kept["status"]), str(kept["body"])
+        fingerprint = idempotency.make_fingerprint(request.method, request.path, request.body)
+        kept = idempotency.replay(self._world, key, fingerprint)
+        if kept is not None:
+            return int(kept["status"]), str(kept["body"]), {"idempotency-key": key, "idempotent-replayed": "true"}
+        return (*self._run(request, key=key, fingerprint=fingerprint), {"idempotency-key": key})
 
-    def _run(self, method: str, path: str, query: str, body: bytes, *, key: str | None, request: str) -> tuple[int, str]:
-        route, call = self._read(method, path, query, body)
-        world = self._world
+    def _run(self, request: Request, *, key: str | None, fingerprint: str) -> tuple[int, str]:
+        route, call = self._read(request)
         try:
-            with world.store.transaction():
-                try:
-                    result = route.handler(world, call)
-                    status, text = 200, json.dumps(expand(world, result, call.params.get("expand", [])), indent=2)
-                except StripeError as error:
-                    if not error.is_recorded:
-                        raise
-                    status, text = error.status, json.dumps(error.body(), indent=2)
+            with self._world.store.transaction():
+                status, text = self._handle(route, call)
                 if key:
-                    idempotency.keep(world, key, request, status=status, body=text)
+                    idempotency.keep(self._world, key, fingerprint, status=status, body=text)
         except StripeError as error:
-            # What was refused while it ran is stored, too; what did not pass the checks above never ran.
+            # What was refused while it ran is stored, too; what did not pass the checks before never ran.
             if key:
-                with world.store.transaction():
-                    idempotency.keep(world, key, request, status=error.status, body=json.dumps(error.body(), indent=2))
+                with self._world.store.transaction():
+                    idempotency.keep(self._world, key, fingerprint, status=error.status, body=json.dumps(error.body(), indent=2))
             raise
         return status, text
 
-    def _read(self, method: str, path: str, query: str, body: bytes) -> tuple[Route, Call]:
+    def _handle(self, route: Route, call: Call) -> tuple[int, str]:
+        try:
+            result = route.handler(self._world, call)
+            return 200, json.dumps(expand(self._world, result, call.params.get("expand", [])), indent=2)
+        except StripeError as error:
+            if not error.is_recorded:
+                raise
+            return error.status, json.dumps(error.body(), indent=2)
+
+    def _read(self, request: Request) -> tuple[Route, Call]:
         for route in self._routes:
-            match = route.pattern.fullmatch(path)
-            if match and route.method == method:
-                try:
-                    pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=FIELDS_MAX)
-                    pairs += parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
-                except ValueError as error:
-                    raise InvalidRequest("The request is not a UTF-8 form with at most 1000 fields.") from error
-                params = self._specification.checked(route.operation, decode(pairs))
+            match = route.pattern.fullmatch(request.path)
+            if match and route.method == request.method:
+                params = self._specification.checked(route.operation, decode(_pairs(request)))
                 route.refuse_ignored(params)
-                return route, Call(path=path, ids=match.groups(), params=params)
-        if self._specification.knows(path):
-            raise NotSupported(f"{method.upper()} {path}")
-        raise InvalidRequest(f"Unrecognized request URL ({method.upper()}: {path}).", status=404)
+                return route, Call(path=request.path, ids=match.groups(), params=params)
+        name = f"{request.method.upper()} {request.path}"
+        if self._specification.knows(request.path):
+            raise NotSupported(name)
+        raise InvalidRequest(f"Unrecognized request URL ({name}).", status=404)
+
+
+def _pairs(request: Request) -> list[tuple[str, str]]:
+    try:
+        query = parse_qsl(request.query, keep_blank_values=True, max_num_fields=FIELDS_MAX)
+        return query + parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    except ValueError as error:
+        raise InvalidRequest(f"The request is not a UTF-8 form with at most {FIELDS_MAX} fields.") from error
 
 
 def check_key(authorization: str) -> None:

@@ -7,16 +7,18 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, render_template, request
 
+from .api import Request
 from .courier import is_loopback
 from .errors import OfflineOnly, StripeError
 from .money import format_amount
-from .pages import checkout, control
+from .pages import checkout, console, control, invoice, portal
 from .pages.host import EXTENSION, host, leads_to
 from .world import moment
 
 if TYPE_CHECKING:
     from .offline_stripe import OfflineStripe
 
+POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 BODY_MAX = 256 * 1024
 
 
@@ -35,18 +37,20 @@ def build_app(offline: OfflineStripe) -> Flask:
     app.register_error_handler(StripeError, _refused)
     app.register_error_handler(404, _not_found)
     app.add_url_rule("/v1/<path:rest>", "api", _api, methods=["GET", "POST", "DELETE"])
-    for module in (checkout, control):
+    for module in (checkout, portal, invoice, console, control):
         app.register_blueprint(module.pages)
     return app
 
 
 def _api(rest: str) -> Response:
     answer = host().respond(
-        request.method,
-        f"/v1/{rest}",
-        query=request.query_string.decode("ascii", "replace"),
-        body=request.get_data(),
-        headers={name.lower(): value for name, value in request.headers.items()},
+        Request(
+            method=request.method.lower(),
+            path=f"/v1/{rest}",
+            query=request.query_string.decode("ascii", "replace"),
+            body=request.get_data(),
+            headers={name.lower(): value for name, value in request.headers.items()},
+        )
     )
     return Response(answer.body, status=answer.status, headers=dict(answer.headers))
 
@@ -62,8 +66,7 @@ def _refuse_strangers() -> None:
 
 def _harden(response: Response) -> Response:
     # Browsers hold the redirect after a form, too, against form-action; so the address the form leads to is allowed by name.
-    target = leads_to()
-    policy = f"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self' {target}".rstrip()
+    policy = f"{POLICY} {leads_to()}".rstrip()
     response.headers["Content-Security-Policy"] = policy
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"

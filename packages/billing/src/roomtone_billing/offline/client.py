@@ -8,9 +8,9 @@ from urllib.parse import urlencode, urlsplit
 
 import stripe
 
-from .api import Answer
+from .api import Answer, Request
 
-Respond = Callable[..., Answer]
+Respond = Callable[[Request], Answer]
 
 
 class InProcessClient(stripe.HTTPClient):
@@ -29,11 +29,13 @@ class InProcessClient(stripe.HTTPClient):
         address = urlsplit(url)
         text = post_data if isinstance(post_data, str | bytes) else urlencode(post_data or {})
         answer = self._respond(
-            method.upper(),
-            address.path,
-            query=address.query,
-            body=text.encode() if isinstance(text, str) else text,
-            headers={name.lower(): value for name, value in (headers or {}).items()},
+            Request(
+                method=method.lower(),
+                path=address.path,
+                query=address.query,
+                body=text.encode() if isinstance(text, str) else text,
+                headers={name.lower(): value for name, value in (headers or {}).items()},
+            )
         )
         return answer.body, answer.status, answer.headers
 

@@ -16,7 +16,7 @@ KEPT_S = 24 * 3600
 KEY_MAX = 255
 
 
-def fingerprint(method: str, path: str, body: bytes) -> str:
+def make_fingerprint(method: str, path: str, body: bytes) -> str:
     """Return what a key stands for."""
     return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
 
@@ -32,8 +32,8 @@ def replay(world: World, key: str, request: str) -> Object | None:
         return None
     if kept["request"] != request:
         raise IdempotencyMismatch(
-            f"Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' "
-            "if you meant to execute a different request."
+            "Keys for idempotent requests can only be used with the same parameters they were first used with. "
+            f"Try using a key other than '{key}' if you meant to execute a different request."
         )
     return kept
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from . import idempotency
-from .api import Answer, Api
+from .api import Answer, Api, Request
 from .clock import utc_now
 from .courier import Chaos, Courier, Post, post_to_loopback
 from .engine import timeline
@@ -80,10 +80,10 @@ class OfflineStripe:
         """The virtual time."""
         return self.world.clock.now
 
-    def respond(self, method: str, path: str, *, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def respond(self, request: Request) -> Answer:
         """Answer one request to the API under /v1."""
         with self.lock:
-            return self._api.answer(method, path, query=query, body=body, headers=headers)
+            return self._api.answer(request)
 
     def http_client(self) -> stripe.HTTPClient:
         """Return the `http_client` for `stripe.StripeClient` that talks to this object without a socket."""

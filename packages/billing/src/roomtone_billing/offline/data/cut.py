@@ -12,7 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-RESOURCES = ["customer", "deleted_customer", "product", "deleted_product", "price", "payment_method", "checkout.session", "billing_portal.session", "billing_portal.configuration", "subscription", "subscription_item", "deleted_subscription_item", "invoice", "deleted_invoice", "line_item", "item", "invoice_payment", "payment_intent", "charge", "event", "webhook_endpoint", "deleted_webhook_endpoint", "error"]
+RESOURCE_NAMES = """
+billing_portal.configuration billing_portal.session charge checkout.session customer deleted_customer deleted_invoice deleted_product
+deleted_subscription_item deleted_webhook_endpoint error event invoice invoice_payment item line_item payment_intent payment_method price
+product subscription subscription_item webhook_endpoint
+"""
+RESOURCES = frozenset(RESOURCE_NAMES.split())
 OPERATIONS = """
 get,post /v1/customers
 get,post,delete /v1/customers/{customer}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ..engine import collection, cycle, plan_change
+from ..engine import collection, preview
 from ..errors import InvalidRequest, NotSupported
 from ..lists import page
 from ..objects import Object, merged_metadata
 from ..resources import customers, invoices, payment_methods, subscriptions
 from ..world import World
 from .routes import LIST, Call, Route
-from .subscriptions import wanted_items
 
 PREVIEW = "items.id items.price items.quantity items.deleted proration_behavior proration_date billing_cycle_anchor"
 
@@ -71,24 +70,7 @@ def _preview(world: World, call: Call) -> Object:
     world.store.get(customers.KIND, subscription["customer"])
     subscriptions.refuse_ended(subscription)
     details = params.get("subscription_details", {})
-    return preview(world, subscription, details)
-
-
-def preview(world: World, subscription: Object, details: Object) -> Object:
-    """Return the invoice that a change would bring (billed at once), else the next renewal's; nothing is kept."""
-    if not details.get("items") and details.get("billing_cycle_anchor") != "now":
-        return cycle.upcoming(world, subscription)
-    behavior = details.get("proration_behavior", "create_prorations")
-    wanted = wanted_items(world, subscription, details.get("items", []))
-    at = details.get("proration_date", world.now)
-    resets = details.get("billing_cycle_anchor") == "now"
-    change = plan_change.work_out(world, subscription, wanted, behavior=behavior, at=at, resets_anchor=resets)
-    if behavior == "always_invoice" or change.moves_anchor:
-        invoice_id = f"upcoming_{world.new_id('in')}"
-        return invoices.build(
-            world, subscription, list(change.lines), reason="upcoming", period=(world.now, world.now), invoice_id=invoice_id
-        )
-    return cycle.upcoming(world, plan_change.changed(subscription, change), list(change.lines))
+    return preview.preview(world, subscription, details)
 
 
 ROUTES = (

@@ -10,8 +10,8 @@ from ..world import World
 from .routes import LIST, Call, Route
 
 CHECKOUT = (
-    "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale expires_at "
-    "payment_method_types payment_method_collection billing_address_collection ui_mode expand subscription_data.metadata "
+    "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale "
+    "expires_at payment_method_types payment_method_collection billing_address_collection ui_mode expand subscription_data.metadata "
     "subscription_data.description subscription_data.trial_period_days subscription_data.trial_end subscription_data.trial_settings "
     "subscription_data.billing_mode"
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ..engine import collection, cycle, plan_change, trial
+from ..engine import collection, cycle, plan_change, trial, wanted
 from ..errors import InvalidRequest, NotSupported
 from ..lists import page
 from ..objects import Object, emptied, merged_metadata
-from ..resources import customers, invoices, payment_methods, prices, subscriptions
-from ..resources.subscriptions import Wanted
+from ..resources import customers, invoices, payment_methods, subscriptions
 from ..world import World
 from .routes import LIST, Call, Route
 
@@ -26,7 +25,7 @@ def _create(world: World, call: Call) -> Object:
     subscription = cycle.start(
         world,
         customer=customer["id"],
-        wanted=[_new_item(world, each, place) for place, each in enumerate(params["items"])],
+        wanted=[wanted.new_item(world, each, place) for place, each in enumerate(params["items"])],
         trial_end=_trial_end(world, params),
         default_payment_method=_method(world, params, customer["id"]),
         metadata=merged_metadata({}, params.get("metadata")),
@@ -83,32 +82,12 @@ def _cancel(world: World, call: Call) -> Object:
     return cycle.end(world, call.id, reason="cancellation_requested", details=details)
 
 
-def wanted_items(world: World, subscription: Object, given: list[Object]) -> list[Wanted]:
-    """Return all items the subscription shall have after an `items` parameter, which names only the changed ones."""
-    named = {each["id"]: each for each in given if "id" in each}
-    for item_id in named:
-        if not any(item["id"] == item_id for item in subscriptions.items(subscription)):
-            raise InvalidRequest(f"No such subscription item: '{item_id}'", code="resource_missing", param="items")
-    wanted = []
-    for item in subscriptions.items(subscription):
-        change = named.get(item["id"], {})
-        if not change.get("deleted"):
-            price = prices.recurring_price(world, change["price"], param="items[price]") if "price" in change else item["price"]
-            quantity = change.get("quantity", item["quantity"])
-            metadata = merged_metadata(item["metadata"], change.get("metadata"))
-            wanted.append(Wanted(price=price, quantity=quantity, item_id=item["id"], metadata=metadata))
-    wanted += [_new_item(world, each, place) for place, each in enumerate(given) if "id" not in each]
-    if not wanted:
-        raise InvalidRequest("A subscription must have at least one active plan.", param="items")
-    return wanted
-
-
 def _change_items(world: World, subscription: Object, params: Object) -> None:
     behavior = params.get("proration_behavior", "create_prorations")
-    wanted = wanted_items(world, subscription, params.get("items", []))
+    items = wanted.wanted_items(world, subscription, params.get("items", []))
     at = params.get("proration_date", world.now)
     change = plan_change.work_out(
-        world, subscription, wanted, behavior=behavior, at=at, resets_anchor=params.get("billing_cycle_anchor") == "now"
+        world, subscription, items, behavior=behavior, at=at, resets_anchor=params.get("billing_cycle_anchor") == "now"
     )
     invoice_id = plan_change.apply(world, subscription, change, behavior=behavior)
     if invoice_id is not None and invoices.finalize(world, invoice_id)["status"] == "open":
@@ -150,14 +129,6 @@ def _collect(world: World, invoice_id: str, params: Object) -> None:
         raise collection.error_for(world, invoice_id, decline, is_recorded=False)
 
 
-def _new_item(world: World, given: Object, place: int) -> Wanted:
-    param = f"items[{place}][price]"
-    if "price" not in given:
-        raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
-    price = prices.recurring_price(world, given["price"], param=param)
-    return Wanted(price=price, quantity=given.get("quantity", 1), metadata=merged_metadata({}, given.get("metadata")))
-
-
 def _method(world: World, params: Object, customer_id: str) -> str | None:
     chosen = params.get("default_payment_method")
     if not chosen:
@@ -186,7 +157,7 @@ def _trial_end(world: World, params: Object) -> int | None:
 def _has_status(subscription: Object, wanted: str | None) -> bool:
     match wanted:
         case None:
-            return subscription["status"] != "canceled"
+            return bool(subscription["status"] != "canceled")
         case "all":
             return True
         case "ended":

@@ -49,5 +49,5 @@ def _months_later(start: datetime, months: int) -> datetime:
 
 def _elapsed(start: datetime, now: datetime, recurring: Object) -> int:
     """Whole intervals since the anchor, or a little less: a first guess that keeps the search short."""
-    shortest_days = {"day": 1, "week": 7, "month": 31, "year": 366}[recurring["interval"]] * recurring["interval_count"]
-    return max(0, (now - start).days // shortest_days)
+    longest_days: int = {"day": 1, "week": 7, "month": 31, "year": 366}[recurring["interval"]] * recurring["interval_count"]
+    return max(0, (now - start).days // longest_days)

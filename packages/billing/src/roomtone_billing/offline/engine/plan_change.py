@@ -91,7 +91,7 @@ def _lines(
         for item_id, item in old.items()
         if moves or item_id not in kept or (kept[item_id].price["id"], kept[item_id].quantity) != (item["price"]["id"], item["quantity"])
     ]
-    credits = [proration.credit(item, name=products.name_of(world, item), at=at) for item in changed]
+    credited = [proration.credit(item, name=products.name_of(world, item), at=at) for item in changed]
     touched = {item["id"] for item in changed}
     debits = []
     for each in wanted:
@@ -101,7 +101,7 @@ def _lines(
             debits.append(proration.whole(item, name=name) if moves else proration.debit(item, name=name, at=at))
     if behavior == "none":
         return debits if moves else []
-    return credits + debits
+    return credited + debits
 
 
 def _preview_item(subscription: Object, wanted: Wanted, period: tuple[int, int]) -> Object:

@@ -1,0 +1,38 @@
+"""Reads an `items` parameter: which items a subscription shall have afterwards."""
+
+from __future__ import annotations
+
+from ..errors import InvalidRequest
+from ..objects import Object, merged_metadata
+from ..resources import prices, subscriptions
+from ..resources.subscriptions import Wanted
+from ..world import World
+
+
+def wanted_items(world: World, subscription: Object, given: list[Object]) -> list[Wanted]:
+    """Return all items the subscription shall have after an `items` parameter, which names only the changed ones."""
+    named = {each["id"]: each for each in given if "id" in each}
+    for item_id in named:
+        if not any(item["id"] == item_id for item in subscriptions.items(subscription)):
+            raise InvalidRequest(f"No such subscription item: '{item_id}'", code="resource_missing", param="items")
+    wanted = []
+    for item in subscriptions.items(subscription):
+        change = named.get(item["id"], {})
+        if not change.get("deleted"):
+            price = prices.recurring_price(world, change["price"], param="items[price]") if "price" in change else item["price"]
+            quantity: int = change["quantity"] if "quantity" in change else item["quantity"]
+            metadata = merged_metadata(item["metadata"], change.get("metadata"))
+            wanted.append(Wanted(price=price, quantity=quantity, item_id=item["id"], metadata=metadata))
+    wanted += [new_item(world, each, place) for place, each in enumerate(given) if "id" not in each]
+    if not wanted:
+        raise InvalidRequest("A subscription must have at least one active plan.", param="items")
+    return wanted
+
+
+def new_item(world: World, given: Object, place: int) -> Wanted:
+    """Return the item that one entry without an id asks for; `place` is its number in the parameter."""
+    param = f"items[{place}][price]"
+    if "price" not in given:
+        raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
+    price = prices.recurring_price(world, given["price"], param=param)
+    return Wanted(price=price, quantity=given.get("quantity", 1), metadata=merged_metadata({}, given.get("metadata")))
