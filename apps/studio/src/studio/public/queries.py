@@ -64,6 +64,7 @@ class Choices:
     """
 
     plan: Plan
+    today: date
     first: date
     last: date
     days: tuple[Day, ...]
@@ -72,6 +73,17 @@ class Choices:
     start: datetime | None
     lengths: tuple[Length, ...]
     chosen: Length | None
+
+    @property
+    def earlier(self) -> date | None:
+        """First day of the strip before; None at the beginning."""
+        return self.first - timedelta(days=STRIP_DAYS) if self.first > self.today else None
+
+    @property
+    def later(self) -> date | None:
+        """First day of the strip after; None at the end."""
+        following = self.first + timedelta(days=STRIP_DAYS)
+        return following if following <= self.last else None
 
     @property
     def span(self) -> Span | None:
@@ -122,6 +134,7 @@ def choices(
     lengths = _lengths(db, plan, chosen_start) if chosen_start else ()
     return Choices(
         plan=plan,
+        today=today,
         first=first,
         last=last,
         days=tuple(Day(date=d, free=len(starts.get(d, ()))) for d in shown),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
+from babel.dates import get_day_names
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -18,11 +19,12 @@ from studio.contexts.settings import queries as settings_queries
 from studio.contexts.settings.queries import Settings
 from studio.db import new_public_id
 from studio.errors import NotFound, Refused
+from studio.platform import queue
 from studio.platform.throttle import BOOKING_BY_ADDRESS, count_attempt
 from studio.public import ics, queries, service
 from studio.public.forms import BookForm
 from studio.public.queries import Choices, RoomCard
-from studio.web.request import control_db, current_studio, studio_db
+from studio.web.request import control_db, current_studio, services, studio_db
 
 blueprint = Blueprint("public", __name__, template_folder="templates")
 
@@ -33,7 +35,9 @@ def home() -> str:
     with studio_db() as db:
         settings = settings_queries.load(db)
         cards, week = queries.room_cards(db, settings.currency), queries.week(scheduling.openings(db))
-    return render_template("public/home.html", settings=settings, cards=cards, week=week, is_open=_is_open(), monday=date(2024, 1, 1))
+    return render_template(
+        "public/home.html", settings=settings, cards=cards, week=week, is_open=_is_open(), days=get_day_names("wide", locale=get_locale())
+    )
 
 
 @blueprint.get("/book")
@@ -136,6 +140,7 @@ def _confirm(made: BookingView, settings: Settings) -> None:
     url = url_for("public.booking", public_id=made.public_id, _external=True)
     with control_db() as control:
         service.notify_booked(control, made, settings=settings, url=url, locale=str(get_locale()))
+        queue.enqueue(control, services().jobs, "deliver_mail")
 
 
 def _form(found: Choices) -> BookForm:
@@ -159,7 +164,6 @@ def _page(
         offer=offer,
         offer_text=span_text(offer, settings.zone) if offer else None,
         is_open=_is_open(),
-        strip=timedelta(days=queries.STRIP_DAYS),
     )
 
 

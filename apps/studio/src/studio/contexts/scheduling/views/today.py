@@ -30,6 +30,6 @@ def today() -> str:
         instant=instant,
         earned=earned,
         booked_minutes=sum(b.span.minutes for b in board.bookings),
-        steps=list(Step),
+        step_order=list(Step),
         writable=is_writable(),
     )
