@@ -70,7 +70,9 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   const body = ctx.target?.closest?.("[data-opens-dialog]");
   if (body && ctx.response?.status !== 204) {
     openDialog(body.closest("dialog").id);
-    (body.querySelector("[data-focus], [autofocus]") ?? body.querySelector("[aria-invalid=true]"))?.focus();
+    const isTouch = matchMedia("(pointer: coarse)").matches; // focus would raise the keyboard over what was just opened
+    const first = isTouch ? null : "input:not([type=hidden]), select, textarea";
+    body.querySelector(["[aria-invalid=true]", "[autofocus]", first].find((wanted) => wanted && body.querySelector(wanted)) ?? "[autofocus]")?.focus();
   }
 });
 

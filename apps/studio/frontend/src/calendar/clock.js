@@ -22,3 +22,14 @@ export function offsetOf(zone) {
   const size = Math.abs(minutes);
   return `${minutes < 0 ? "-" : "+"}${String(Math.floor(size / 60)).padStart(2, "0")}:${String(size % 60).padStart(2, "0")}`;
 }
+
+/** How a language writes times of day, for wall-clock strings. */
+export function timesIn(locale) {
+  const format = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", timeZone: "UTC" });
+  const brief = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: format.resolvedOptions().hour12 ? undefined : "2-digit", timeZone: "UTC" });
+  return {
+    at: (wall) => format.format(toMs(wall)),
+    hour: (wall) => brief.format(toMs(wall)),
+    span: ({ start, end }) => (start.slice(0, 10) === end.slice(0, 10) ? format.formatRange(toMs(start), toMs(end)) : `${format.format(toMs(start))}–${format.format(toMs(end))}`),
+  };
+}

@@ -1,7 +1,7 @@
 // The day on show: what the server said, and the requests that change it.
 import { csrfToken, htmx } from "../requests.js";
 import { toast } from "../toasts.js";
-import { minutesOf, nowIn, plusMinutes } from "./clock.js";
+import { minutesOf, nowIn, plusMinutes, timesIn } from "./clock.js";
 
 // After Okabe and Ito, warmed: told apart by people who see colours differently, and each has its room's name beside it.
 const COLORS = ["#2f7d6b", "#c9702c", "#4a72b0", "#a8527f", "#8a7a1f", "#3f8fb0"];
@@ -19,6 +19,7 @@ export class Day {
     this.step = Number(given.stepMinutes);
     this.isWritable = "writable" in given;
     this.locale = document.documentElement.lang;
+    this.times = timesIn(this.locale);
     this.rooms = null;
     this.bookings = [];
   }

@@ -17,5 +17,3 @@ export function shape(name) {
   svg.append(path);
   return svg;
 }
-
-export const span = (booking) => `${booking.start.slice(11, 16)}–${booking.end.slice(11, 16)}`;

@@ -1,6 +1,6 @@
 // On a phone: each room as a lane that shows when it is taken (tap free time to book), then the day as a list.
 import { minutesFrom, nowIn, plusMinutes, toMs } from "./clock.js";
-import { element, span } from "./element.js";
+import { element } from "./element.js";
 
 const SNAP_MINUTES = 30;
 
@@ -67,11 +67,11 @@ function entry(day, booking) {
   const made = element(
     booking.url ? "button" : "div",
     { class: `agenda-entry is-${booking.state}`, ...(booking.url && { type: "button" }) },
-    element("span", { class: "agenda-time" }, element("strong", {}, booking.start.slice(11, 16)), element("span", {}, booking.end.slice(11, 16))),
-    element("span", { class: "agenda-what" }, element("strong", {}, booking.title), element("span", {}, [room?.title, booking.detail].filter(Boolean).join(" · "))),
+    element("span", { class: "agenda-time" }, element("strong", {}, day.times.at(booking.start)), element("span", {}, day.times.at(booking.end))),
+    element("span", { class: "agenda-what" }, element("strong", {}, booking.title), element("span", { class: "agenda-where" }, element("i", { class: "room-dot", "aria-hidden": "true" }), [room?.title, booking.detail].filter(Boolean).join(" · "))),
   );
   made.style.setProperty("--room", room?.color ?? "gray");
-  made.setAttribute("aria-label", `${booking.title}, ${room?.title}, ${span(booking)}`);
+  made.setAttribute("aria-label", `${booking.title}, ${room?.title}, ${day.times.span(booking)}`);
   if (booking.url) made.addEventListener("click", () => day.open(booking));
   return made;
 }

@@ -1,7 +1,7 @@
 // Rooms as rows, hours as columns, by @event-calendar: drag over free time to book, drag a booking to move it.
 import { createCalendar, destroyCalendar, Interaction, ResourceTimeline } from "@event-calendar/core";
-import { minutesOf, nowIn, offsetOf, plusMinutes } from "./clock.js";
-import { element, span } from "./element.js";
+import { minutesOf, nowIn, offsetOf, plusMinutes, toWall } from "./clock.js";
+import { element } from "./element.js";
 
 const SLOT_PX_MIN = 30;
 const SNAP_MINUTES = 15;
@@ -25,7 +25,6 @@ export function drawWide(host, day) {
 }
 
 function options(host, day) {
-  const hour = new Intl.DateTimeFormat(day.locale, { hour: "numeric", minute: day.locale.startsWith("en") ? undefined : "2-digit", timeZone: "UTC" });
   return {
     view: "resourceTimelineDay",
     date: day.date,
@@ -36,7 +35,7 @@ function options(host, day) {
     slotMaxTime: day.closes,
     slotDuration: { minutes: day.step },
     slotLabelInterval: "01:00",
-    slotLabelFormat: (time) => hour.format(new Date(Date.UTC(2026, 0, 1, time.getHours(), time.getMinutes()))),
+    slotLabelFormat: (time) => day.times.hour(wallOf(time)),
     snapDuration: { minutes: SNAP_MINUTES },
     slotWidth: slotWidth(host, day),
     scrollTime: scrollTime(day),
@@ -48,14 +47,14 @@ function options(host, day) {
     unselectAuto: false,
     selectBackgroundColor: "color-mix(in oklab, var(--color-primary) 22%, transparent)",
     resourceLabelContent: ({ resource }) => ({ domNodes: [roomLabel(resource)] }),
-    eventContent: ({ event }) => (event.display === "background" ? "" : { domNodes: content(event) }),
+    eventContent: ({ event }) => (event.display === "background" ? "" : { domNodes: content(event, day) }),
     eventClick: ({ event, el }) => {
       const booking = event.extendedProps.booking;
       if (booking) day.open(booking, el);
     },
     eventDidMount: ({ el, event }) => {
       const booking = event.extendedProps.booking;
-      if (booking) el.setAttribute("aria-label", `${booking.title}, ${day.room(booking.room)?.title}, ${span(booking)}`);
+      if (booking) el.setAttribute("aria-label", `${booking.title}, ${day.room(booking.room)?.title}, ${day.times.span(booking)}`);
     },
     select: ({ startStr, endStr, resource }) => day.openNew(resource.id, startStr.slice(0, 16), endStr.slice(0, 16)),
     dateClick: ({ dateStr, resource }) => day.openNew(resource?.id, dateStr.slice(0, 16)),
@@ -98,18 +97,19 @@ function roomLabel({ title, extendedProps: { subtitle, color } }) {
   return element("span", { class: "room-name" }, dot, element("span", {}, element("strong", {}, title), subtitle ? element("small", {}, subtitle) : ""));
 }
 
-function content(event) {
+function content(event, day) {
   const booking = event.extendedProps.booking;
-  if (!booking) return [element("span", { class: "slot-time" }, `${clock(event.start)}–${clock(event.end)}`)]; // the piece of time being selected
-  return [element("span", { class: "slot-title" }, booking.title), element("span", { class: "slot-time" }, span(booking), booking.detail ? ` · ${booking.detail}` : "")];
+  if (!booking) return [element("span", { class: "slot-time" }, day.times.span({ start: wallOf(event.start), end: wallOf(event.end) }))]; // the piece of time being selected
+  return [element("span", { class: "slot-title" }, booking.title), element("span", { class: "slot-time" }, day.times.span(booking), booking.detail ? ` · ${booking.detail}` : "")];
 }
 
-const clock = (date) => `${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+// The calendar hands out dates whose local fields are the wall clock.
+const wallOf = (date) => toWall(Date.UTC(date.getFullYear(), date.getMonth(), date.getDate(), date.getHours(), date.getMinutes()));
 
 function slotWidth(host, day) {
   const slots = (minutesOf(day.closes) - minutesOf(day.opens)) / day.step;
   const side = host.querySelector(".ec-sidebar")?.offsetWidth ?? 190;
-  return Math.max(SLOT_PX_MIN, Math.floor((host.clientWidth - side - 2) / slots));
+  return Math.max(SLOT_PX_MIN, Math.floor(((host.clientWidth - side - 2) / slots) * 100) / 100);
 }
 
 function scrollTime(day) {
