@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from roomtone_billing import Interval
 from roomtone_billing.offline import OfflineStripe
 from roomtone_billing.stripe import StripeGateway
-from studio import frontend, wiring
+from studio import frontend, logs, wiring
 from studio.app import HostDispatcher, create_app
 from studio.config import Settings
 from studio.platform import accounts, jobs
@@ -89,6 +89,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def services(settings: Settings, control_url: str, offline_stripe: OfflineStripe) -> Iterator[Services]:
     """The app's parts, schemas installed, template at head, plans published."""
     frontend.build()
+    logs.configure("console")
     gateway = StripeGateway("sk_test_offline", webhook_secrets=["whsec_offline"], http_client=offline_stripe.http_client())
     built = wiring.build(settings, database_url=control_url, gateway=gateway)
     wiring.install_schemas(built)

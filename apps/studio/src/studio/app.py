@@ -25,7 +25,9 @@ from studio.demo.views import pages as demo_pages
 from studio.platform.views import landing, plan, signin, signup, webhooks
 from studio.public.views import blueprint as public_pages
 from studio.services import Services
+from studio.web import failures
 from studio.web.factory import make_app
+from studio.web.request import database
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -98,17 +100,19 @@ def _platform(services: Services, key: str) -> Flask:
         app.register_blueprint(pages)
     if services.settings.demo:
         app.register_blueprint(demo_pages)
+    failures.install(app)
     return app
 
 
 def _studio(services: Services, key: str) -> Flask:
     app = make_app("studio", services, secret_key=key)
-    FlaskTenancy(app, services.database.tenancy)
+    FlaskTenancy(app, services.database.tenancy, central_hosts=())
     app.before_request(_enter_studio)
     signin.install(app, home="/app", plane="studio")
     app.before_request(_closed_when_suspended)
     for pages in (plan.pages, settings_pages, crm_pages, scheduling_pages, assistant_pages, public_pages):
         app.register_blueprint(pages)
+    failures.install(app)  # after FlaskTenancy, whose answers are for apps without any
     return app
 
 
@@ -116,13 +120,12 @@ def _backoffice(services: Services, key: str) -> Flask:
     app = make_app("backoffice", services, secret_key=key)
     signin.install(app, home="/", plane="backoffice")
     app.register_blueprint(backoffice_pages)
+    failures.install(app)
     return app
 
 
 def _enter_studio() -> None:
     """Keep what the page's frame needs of the studio that the host named."""
-    from studio.web.request import database
-
     tenant = database().tenancy.current
     g.tenant_key = tenant.key
     g.zone = ZoneInfo(str(tenant.metadata.get("timezone", "UTC")))
@@ -133,8 +136,6 @@ def _enter_studio() -> None:
 
 def _closed_when_suspended() -> Response | None:
     """A suspended studio shows why, and lets its owner in to pay; nothing else."""
-    from studio.web.request import database
-
     if database().tenancy.current.state is not TenantState.SUSPENDED or request.endpoint in OPEN_WHEN_SUSPENDED:
         return None
     return Response(render_template("suspended.html"), status=503, mimetype="text/html")

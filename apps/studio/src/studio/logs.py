@@ -19,18 +19,24 @@ def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
+def _console() -> structlog.dev.ConsoleRenderer:
+    """For people: tracebacks without the values of variables, among which are secrets."""
+    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+
+
 def configure(log_format: str) -> None:
     """Set up logging for this process: `json` for machines, `console` for people."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )  # Any: a processor
+    renderer: Any = structlog.processors.JSONRenderer() if log_format == "json" else _console()  # Any: a processor
     shared: list[Any] = [  # Any: processors have no common public type
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
     ]
-    structlog.configure(processors=[*shared, structlog.processors.format_exc_info, renderer], cache_logger_on_first_use=True)
+    structlog.configure(
+        processors=[*shared, *([structlog.processors.format_exc_info] if log_format == "json" else []), renderer],
+        cache_logger_on_first_use=True,
+    )
     handler = logging.StreamHandler()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -1,5 +1,6 @@
 """E-mail: written with its cause, sent once, never lost to a server in trouble."""
 
+import socket
 import uuid
 from email import message_from_bytes
 from email.policy import default
@@ -27,9 +28,12 @@ class Inbox:
 @pytest.fixture
 def smtp():
     inbox = Inbox()
-    controller = Controller(inbox, hostname="127.0.0.1", port=0)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(inbox, hostname="127.0.0.1", port=port)
     controller.start()
-    inbox.url = f"smtp://127.0.0.1:{controller.server.sockets[0].getsockname()[1]}"
+    inbox.url = f"smtp://127.0.0.1:{port}"
     yield inbox
     controller.stop()
 

@@ -11,7 +11,18 @@ from studio.platform.models import SignIn
 from studio.platform.throttle import SIGN_IN_BY_ACCOUNT
 from studio.platform.views.signin import safe_next
 
-HOSTILE = ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil", "http:evil", "/\t/evil", "", None, "app", "/a\r\nSet-Cookie: x"]
+HOSTILE = [
+    "//evil.example",
+    "https://evil.example",
+    "/\\evil.example",
+    "\\\\evil",
+    "http:evil",
+    "/\t/evil",
+    "",
+    None,
+    "app",
+    "/a\r\nSet-Cookie: x",
+]
 
 
 @pytest.mark.parametrize("target", HOSTILE)

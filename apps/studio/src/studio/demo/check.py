@@ -107,7 +107,9 @@ class Walk:
 
     def _calendar(self) -> str:
         page = self._book("14:00", "18:00", "Luna Park")
-        events = self._owner.get(f"{self._home}/app/calendar/bookings.json?start={self._tomorrow}T00:00:00&end={self._tomorrow + timedelta(days=1)}T00:00:00")
+        events = self._owner.get(
+            f"{self._home}/app/calendar/bookings.json?start={self._tomorrow}T00:00:00&end={self._tomorrow + timedelta(days=1)}T00:00:00"
+        )
         found = [event for event in json.loads(events.body) if "Luna Park" in event["title"]]
         if not found:
             raise PageError(f"the booking is not in the calendar; the form said: {page.text[:300]}")

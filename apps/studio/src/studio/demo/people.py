@@ -69,12 +69,20 @@ class RoomPlan:
 
 ROOMS = {
     "belleville": (
-        RoomPlan(name="Studio A", kind="live", capacity=12, hourly_minor=7500, description="Live room of 65 m² with a grand piano, and a control room."),
+        RoomPlan(
+            name="Studio A",
+            kind="live",
+            capacity=12,
+            hourly_minor=7500,
+            description="Live room of 65 m² with a grand piano, and a control room.",
+        ),
         RoomPlan(name="Studio B", kind="mix", capacity=4, hourly_minor=4500, description="Mixing, overdubs and voice."),
         RoomPlan(name="Mastering", kind="mastering", capacity=3, hourly_minor=6000, description="Flat from 20 Hz, and quiet."),
         RoomPlan(name="Rehearsal 1", kind="rehearsal", capacity=8, hourly_minor=1800, description="Drums, PA and amplifiers are there."),
     ),
-    "northlight": (RoomPlan(name="The Loft", kind="live", capacity=6, hourly_minor=4000, description="One bright room with a view and a valve desk."),),
+    "northlight": (
+        RoomPlan(name="The Loft", kind="live", capacity=6, hourly_minor=4000, description="One bright room with a view and a valve desk."),
+    ),
     "beatlab": (RoomPlan(name="Booth", kind="booth", capacity=2, hourly_minor=2500, description="Voice and beats."),),
 }
 

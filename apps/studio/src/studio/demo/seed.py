@@ -77,7 +77,9 @@ def _wait_for(services: Services, slug: str) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while not (progress := services.database.tenancy.progress(slug)).is_done:
         if time.monotonic() > deadline:
-            raise SetupError(f"The studio {slug} was not ready within {READY_WITHIN_S:.0f} s: {progress.error or 'the worker did not come to it'}.")
+            raise SetupError(
+                f"The studio {slug} was not ready within {READY_WITHIN_S:.0f} s: {progress.error or 'the worker did not come to it'}."
+            )
         time.sleep(0.1)
 
 
@@ -89,7 +91,9 @@ def _furnish(db: Session, person: Person) -> None:
     for plan in plans:
         rooms.save_room(
             db,
-            rooms.RoomInput(public_id=None, version=None, name=plan.name, kind=plan.kind, capacity=plan.capacity, description=plan.description),
+            rooms.RoomInput(
+                public_id=None, version=None, name=plan.name, kind=plan.kind, capacity=plan.capacity, description=plan.description
+            ),
         )
     rooms.set_opening(db, [Opening(room_id=None, weekday=day, opens_minute=9 * 60, closes_minute=24 * 60) for day in range(7)])
     for step in STEPS_DONE[person.slug]:

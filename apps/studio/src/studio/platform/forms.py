@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _l
 from wtforms import EmailField, HiddenField, PasswordField, RadioField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Email, Length
 
 from studio.platform.passwords import LENGTH_MAX, LENGTH_MIN
@@ -24,8 +25,10 @@ class SignUpForm(StudioForm):
         _l("Password"),
         [DataRequired(_l("Choose a password.")), Length(LENGTH_MIN, LENGTH_MAX, _l("Use between %(min)d and %(max)d characters."))],
     )
-    plan = RadioField(_l("Plan"), choices=[("starter", "Starter"), ("pro", "Pro")], default="starter")
-    interval = RadioField(_l("Billing"), choices=[("month", _l("Monthly")), ("year", _l("Yearly"))], default="month")
+    plan = RadioField(_l("Plan"), choices=[SelectChoice("starter", "Starter"), SelectChoice("pro", "Pro")], default="starter")
+    interval = RadioField(
+        _l("Billing"), choices=[SelectChoice("month", _l("Monthly")), SelectChoice("year", _l("Yearly"))], default="month"
+    )
 
 
 class SignInForm(StudioForm):

@@ -25,12 +25,12 @@ MAIL_AT = frozenset({Phase.grace, Phase.read_only, Phase.suspended})
 def install(services: Services) -> None:
     """Attach the handlers; each runs in the control-plane transaction that marks its event as done."""
     billing = services.billing
-    billing.on(TrialStarted)(partial(_trial_started, services))
-    billing.on(SubscriptionStarted)(partial(_subscription_started, services))
-    billing.on(PeriodRenewed)(partial(_period_renewed, services))
-    billing.on(PlanChanged)(partial(_plan_changed, services))
-    billing.on(SubscriptionEnded)(partial(_subscription_ended, services))
-    billing.on(PhaseChanged)(partial(_phase_changed, services))
+    billing.on(TrialStarted, name="studio_trial_started")(partial(_trial_started, services))
+    billing.on(SubscriptionStarted, name="studio_subscription_started")(partial(_subscription_started, services))
+    billing.on(PeriodRenewed, name="studio_period_renewed")(partial(_period_renewed, services))
+    billing.on(PlanChanged, name="studio_plan_changed")(partial(_plan_changed, services))
+    billing.on(SubscriptionEnded, name="studio_subscription_ended")(partial(_subscription_ended, services))
+    billing.on(PhaseChanged, name="studio_phase_changed")(partial(_phase_changed, services))
 
 
 def _trial_started(services: Services, db: Session, event: TrialStarted) -> None:
@@ -51,7 +51,7 @@ def _period_renewed(services: Services, db: Session, event: PeriodRenewed) -> No
 
 def _plan_changed(services: Services, db: Session, event: PlanChanged) -> None:
     """Another plan within a paid period: credits only ever grow by the difference, so changing to and fro gains nothing."""
-    _allow(services, db, event.account, event.after, anchor=event.period_start, until=event.period_end, key=event.key)
+    _allow(services, db, event.account, event.after, anchor=event.period_start, until=event.period_start, key=event.key)
 
 
 def _subscription_ended(services: Services, db: Session, event: SubscriptionEnded) -> None:
@@ -69,7 +69,7 @@ def _phase_changed(services: Services, db: Session, event: PhaseChanged) -> None
 
 def _allow(services: Services, db: Session, account: str, plan_key: str, *, anchor: datetime, until: datetime, key: str) -> None:
     amount = plan_named(plan_key).limits[AI_CREDITS] * CREDIT
-    services.credits.set_allowance(db, account, amount=amount, anchor_at=anchor, ends_at=until, key=key)
+    services.credits.set_allowance(db, account, amount=amount, anchor_at=anchor, key=key)
 
 
 def _mail_owner(services: Services, db: Session, tenant_key: str, *, key: str, template: str, **context: str) -> None:

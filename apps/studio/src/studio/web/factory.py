@@ -9,14 +9,14 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from studio.services import Services
-from studio.web import failures, i18n, page, security
+from studio.web import i18n, page, security
 
 WEB = Path(__file__).parent
 BODY_BYTES_MAX = 2 * 1024 * 1024
 
 
 def make_app(plane: str, services: Services, *, secret_key: str, open_to_others: frozenset[str] = frozenset()) -> Flask:
-    """Build the app of one plane (`platform`, `studio` or `backoffice`), without its views.
+    """Build the app of one plane (`platform`, `studio` or `backoffice`), without its views and the answers to its failures.
 
     Args:
         secret_key: signs the cookies of this plane.
@@ -41,5 +41,4 @@ def make_app(plane: str, services: Services, *, secret_key: str, open_to_others:
     security.install(app, settings, exempt=open_to_others)
     i18n.install(app)
     page.install(app)
-    failures.install(app)
     return app

@@ -5,10 +5,10 @@ from __future__ import annotations
 import structlog
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
 from flask_babel import gettext as _
-from roomtone_tenancy.errors import TenantReadOnly
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from roomtone_tenancy.errors import TenantReadOnly, TenantUnavailable
 from studio.errors import NotAllowed, NotFound, NotSignedIn, ReadOnly, Refused, TooManyAttempts
 
 log = structlog.get_logger()
@@ -21,6 +21,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotFound, lambda _error: _failure(404))
     app.register_error_handler(ReadOnly, _read_only)
     app.register_error_handler(TenantReadOnly, _read_only)
+    app.register_error_handler(TenantUnavailable, lambda _error: _failure(503))
     app.register_error_handler(TooManyAttempts, _too_many)
     app.register_error_handler(Refused, lambda error: _failure(409, str(error)))
     app.register_error_handler(HTTPException, _http)

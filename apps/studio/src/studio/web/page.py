@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from babel import dates, numbers
 from flask import Flask, g, url_for
 from flask_babel import get_locale
-from roomtone_ai_credits import CREDIT
 
+from roomtone_ai_credits import CREDIT
 from studio.errors import SetupError
 from studio.web.request import current_studio, services
 
@@ -63,7 +63,7 @@ def duration(value: timedelta | int) -> str:
     return " ".join([*parts, f"{rest} min"] if rest or not hours else parts)
 
 
-def credits(amount_micro: int) -> str:
+def credit_amount(amount_micro: int) -> str:
     """Micro-credits as credits, at most two decimals: 1500000 → '1.5'."""
     return numbers.format_decimal(Decimal(amount_micro) / CREDIT, format="#,##0.##", locale=get_locale())
 
@@ -89,8 +89,9 @@ def asset(name: str) -> str:
 
 def install(app: Flask) -> None:
     """Give the app's templates these names."""
-    for function in (money, local_time, local_date, local_datetime, duration, credits):
+    for function in (money, local_time, local_date, local_datetime, duration):
         app.jinja_env.filters[function.__name__] = function
+    app.jinja_env.filters["credits"] = credit_amount
     app.jinja_env.globals["asset"] = asset
     app.context_processor(_frame)
 
@@ -98,7 +99,14 @@ def install(app: Flask) -> None:
 def _frame() -> dict[str, Any]:  # Any: template variables are of all types
     """The variables of the page's frame: who, where, and what is left."""
     settings = services().settings
-    frame: dict[str, Any] = {"actor": g.get("actor"), "is_demo": settings.demo, "platform_url": settings.url, "studio": None, "access": None, "credits_left": None}
+    frame: dict[str, Any] = {
+        "actor": g.get("actor"),
+        "is_demo": settings.demo,
+        "platform_url": settings.url,
+        "studio": None,
+        "access": None,
+        "credits_left": None,
+    }
     if g.get("tenant_key"):
         studio = current_studio()
         frame |= {"studio": studio, "access": studio.access, "now": services().clock()}

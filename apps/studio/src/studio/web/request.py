@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app, g
-from roomtone_billing import Access
 from sqlalchemy.orm import Session
 
+from roomtone_billing import Access
 from studio.db import Database
 from studio.errors import NotSignedIn
 from studio.services import Services
