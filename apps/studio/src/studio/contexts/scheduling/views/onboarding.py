@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from babel.numbers import get_currency_precision
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from studio.contexts.scheduling.forms import WEEKDAYS, HoursForm, RatesForm, Roo
 from studio.contexts.scheduling.queries import RoomView
 from studio.contexts.scheduling.rooms import RoomInput
 from studio.contexts.scheduling.values import Opening
-from studio.contexts.scheduling.views.pages import now
+from studio.contexts.scheduling.views.pages import blueprint, now
 from studio.contexts.scheduling.views.setup import save_rates
 from studio.contexts.settings import queries as settings_queries
 from studio.contexts.settings import service as settings
@@ -23,8 +23,6 @@ from studio.errors import BadInput, Refused
 from studio.web.access import staff_only
 from studio.web.request import studio_db
 
-blueprint = Blueprint("onboarding", __name__, template_folder="templates", url_prefix="/onboarding")
-
 DEFAULT_HOURS = tuple(
     Opening(room_id=None, weekday=day, opens_minute=600, closes_minute=1320) for day in range(6)
 )  # Monday to Saturday, 10–22
@@ -32,16 +30,16 @@ DEFAULT_HOURLY = 50  # of the currency's main unit
 TITLES = {Step.rooms: _l("Rooms"), Step.hours: _l("Opening hours"), Step.rates: _l("Rates")}
 
 
-@blueprint.get("")
+@blueprint.get("/onboarding")
 @staff_only
-def start() -> Response:
+def onboarding() -> Response:
     """To the first step that was not saved; to the calendar when all were."""
     with studio_db() as db:
         step = settings_queries.load(db).next_step
     return _to(step)
 
 
-@blueprint.route("/rooms", methods=["GET", "POST"])
+@blueprint.route("/onboarding/rooms", methods=["GET", "POST"])
 @staff_only
 def rooms_step() -> Response | tuple[str, int] | str:
     """Which rooms there are."""
@@ -63,7 +61,7 @@ def rooms_step() -> Response | tuple[str, int] | str:
     return _page(Step.rooms, form=form), 422
 
 
-@blueprint.route("/hours", methods=["GET", "POST"])
+@blueprint.route("/onboarding/hours", methods=["GET", "POST"])
 @staff_only
 def hours_step() -> Response | tuple[str, int] | str:
     """When the studio is open."""
@@ -80,7 +78,7 @@ def hours_step() -> Response | tuple[str, int] | str:
     return _page(Step.hours, form=form, weekdays=WEEKDAYS), 422
 
 
-@blueprint.route("/rates", methods=["GET", "POST"])
+@blueprint.route("/onboarding/rates", methods=["GET", "POST"])
 @staff_only
 def rates_step() -> Response | tuple[str, int] | str:
     """What an hour costs in each room."""
@@ -165,7 +163,7 @@ def _saved(db: Session, step: Step) -> Response:
 
 
 def _to(step: Step | None) -> Response:
-    return redirect(url_for("scheduling.calendar") if step is None else url_for(f"onboarding.{step.value}_step"), 303)
+    return redirect(url_for("scheduling.calendar") if step is None else url_for(f"scheduling.{step.value}_step"), 303)
 
 
 def _page(step: Step, **variables: object) -> str:
