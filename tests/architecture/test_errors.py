@@ -1,0 +1,70 @@
+"""Every public error is raised in a test of its package."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+# Raised where a test cannot see them as exceptions: `reason` says which test sees their effect.
+SEEN_OTHERWISE: dict[tuple[str, str], str] = {}
+# The offline Stripe is a program of its own, studio.embedded is loaded alone by tests, and the demo's browser stands for a person.
+ROOTS = {
+    "roomtone_tenancy": {"TenancyError"},
+    "roomtone_billing": {"BillingError", "StripeError"},
+    "roomtone_ai_credits": {"CreditsError"},
+    "studio": {"StudioError", "EmbeddedPostgresError", "PageError"},
+}
+
+
+def test_every_public_error_is_raised_in_a_test(package):
+    errors, bases = _errors(package.source)
+    expected = {name for name in errors - bases if (package.name, name) not in SEEN_OTHERWISE}
+
+    unseen = expected - _caught(package.tests)
+
+    assert not unseen, f"{package.name}: no test raises {sorted(unseen)}"
+
+
+def test_every_error_of_a_package_descends_from_one(package):
+    classes, (errors, _) = _classes(package.source), _errors(package.source)
+    roots = {name for name in errors if not classes[name] & errors}
+
+    assert roots <= ROOTS[package.name]
+
+
+def _classes(folder: Path) -> dict[str, set[str]]:
+    """Every public class and the names of its bases."""
+    found: dict[str, set[str]] = {}
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name] = {base.id for base in node.bases if isinstance(base, ast.Name)}
+    return found
+
+
+def _errors(folder: Path) -> tuple[set[str], set[str]]:
+    """The error classes, and those of them that others descend from."""
+    classes = _classes(folder)
+    errors: set[str] = set()
+    roots = {"Exception", "RuntimeError", "ValueError", "KeyError", "OSError"}
+    while more := {name for name, bases in classes.items() if bases & (errors | roots)} - errors:
+        errors |= more
+    return errors, {base for name in errors for base in classes[name]} & errors
+
+
+def _caught(folder: Path) -> set[str]:
+    """Names that tests hand to `raises` or catch with `except`."""
+    names: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            expected: list[ast.expr] = []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "raises":
+                expected = node.args[:1]
+            elif isinstance(node, ast.ExceptHandler) and node.type is not None:
+                expected = [node.type]
+            names |= {_name(part) for one in expected for part in (one.elts if isinstance(one, ast.Tuple) else [one])}
+    return names
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -1,0 +1,41 @@
+"""Every Python example in the documentation runs, in the order in which it is read."""
+
+from __future__ import annotations
+
+import doctest
+import re
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+FENCE = re.compile(r"^ *```+ *([\w-]*)", re.MULTILINE)
+LANGUAGES = {"", "python", "bash", "text", "toml", "ini", "mermaid", "jinja"}
+SYBIL = Sybil(parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)])
+LIBRARIES = ("roomtone_tenancy", "roomtone_billing", "roomtone_ai_credits")
+
+
+def test_the_examples_of_a_document_run(document, namespace):
+    parsed = SYBIL.parse(document)
+    parsed.namespace.update(namespace)
+
+    for example in parsed.examples():
+        example.evaluate()
+
+
+def test_fences_are_of_languages_that_are_checked(document):
+    # A `pycon` or `py` fence would look the same on the page and never run.
+    assert set(FENCE.findall(document.read_text())) <= LANGUAGES
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_readme_shows_each_library_in_a_dozen_lines(library, root_readme):
+    examples = [fence for fence in re.findall(r"```python\n(.*?)```", root_readme, re.DOTALL) if f"from {library}" in fence]
+
+    assert examples
+    assert all(len(example.strip().splitlines()) <= 14 for example in examples)
+
+
+@pytest.fixture
+def root_readme(request) -> str:
+    return (request.config.rootpath / "README.md").read_text()
