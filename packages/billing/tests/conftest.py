@@ -33,7 +33,7 @@ CATALOGUE = Catalogue(
         Plan("pro", "Pro", (Price(Interval.month, 5900), Price(Interval.year, 59000)), trial_days=14, limits={"ai_credits": 500}),
     )
 )
-TABLES = "billing_handled, billing_outbox, billing_inbox, billing_account"
+TABLES = ("billing_handled", "billing_outbox", "billing_inbox", "billing_account")
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,8 @@ def engine(request, tmp_path: Path):
     if request.param == "postgresql":
         engine = request.getfixturevalue("postgres_engine")
         with engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {TABLES} RESTART IDENTITY"))
+            for table in TABLES:
+                connection.execute(text(f"DELETE FROM {table}"))
         yield engine
         return
     engine = create_engine(f"sqlite:///{tmp_path}/billing.db")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -163,7 +164,7 @@ def test_without_news_access_only_ever_shrinks_and_changes_exactly_at_until(stat
     snapshot = truth(status, owed_since=owed, pause=pause, ended_at=end, cancel_at=cancel, trial_end=day(14))
     stretches = [at(moment, snapshot) for moment in moments]
 
-    for (moment, earlier), (next_moment, later) in zip(zip(moments, stretches, strict=True), zip(moments[1:], stretches[1:], strict=True)):
+    for (moment, earlier), (next_moment, later) in itertools.pairwise(zip(moments, stretches, strict=True)):
         assert earlier.phase is Phase.none or _ORDER.index(later.phase) >= _ORDER.index(earlier.phase)
         if earlier.phase is not later.phase:
             assert earlier.until is not None

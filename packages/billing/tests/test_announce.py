@@ -18,11 +18,11 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 CATALOGUE = Catalogue(plans=tuple(Plan(key, key.title(), (Price(Interval.month, 1900),)) for key in ("starter", "pro")))
 
 
-def subscription(id="sub_1", status=Status.active, *, plan="starter", period=0, interval=Interval.month, **fields):
+def subscription(name="sub_1", status=Status.active, *, plan="starter", period=0, interval=Interval.month, **fields):
     start = T0 + timedelta(days=30 * period)
     price = PriceRef(id=f"price_{plan}", plan=plan, interval=interval)
     return Subscription(
-        id=id, status=status, created_at=T0, price=price, period_start=start, period_end=start + timedelta(days=30), **fields
+        id=name, status=status, created_at=T0, price=price, period_start=start, period_end=start + timedelta(days=30), **fields
     )
 
 

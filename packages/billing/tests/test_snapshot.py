@@ -16,10 +16,10 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = st.integers(0, 60).map(lambda days: T0 + timedelta(days=days))
 
 
-def subscription(id="sub_1", status=Status.active, created_at=T0, **fields):
+def subscription(name="sub_1", status=Status.active, created_at=T0, **fields):
     start = fields.pop("period_start", created_at)
     return Subscription(
-        id=id,
+        id=name,
         status=status,
         created_at=created_at,
         price=PriceRef(id="price_1", lookup_key="starter_month", plan="starter", interval=Interval.month),
@@ -29,15 +29,15 @@ def subscription(id="sub_1", status=Status.active, created_at=T0, **fields):
     )
 
 
-def invoice(id="in_1", status="open", created_at=T0, **fields):
+def invoice(name="in_1", status="open", created_at=T0, **fields):
     values = {"subscription": "sub_1", "reason": "subscription_cycle", "number": None, "amount_minor": 1900, "currency": "EUR"}
-    return Invoice(id=id, status=status, created_at=created_at, **(values | fields))
+    return Invoice(id=name, status=status, created_at=created_at, **(values | fields))
 
 
 subscriptions = st.lists(
     st.builds(
         subscription,
-        id=st.integers(1, 10**6).map(lambda n: f"sub_{n}"),
+        name=st.integers(1, 10**6).map(lambda n: f"sub_{n}"),
         status=st.sampled_from(Status),
         created_at=DAYS,
         ended_at=st.none() | DAYS,

@@ -25,13 +25,24 @@ class _Commands(click.Group):
         """The command of that name."""
         if cmd_name != "offline-stripe":
             return super().get_command(ctx, cmd_name)
-        command: click.Command = importlib.import_module("roomtone_billing.offline.cli").command
+        try:
+            command: click.Command = importlib.import_module("roomtone_billing.offline.cli").offline_stripe
+        except ImportError as error:
+            return _missing(cmd_name, error)
         return command
 
 
 @click.group(cls=_Commands)
 def main() -> None:
     """Look after subscriptions."""
+
+
+def _missing(name: str, error: ImportError) -> click.Command:
+    @click.command(name, short_help="(needs the extra `offline`)")
+    def missing() -> None:
+        raise click.ClickException(f"{error}; install roomtone-billing[offline]")
+
+    return missing
 
 
 def _tried(call: Callable[[], T]) -> T:

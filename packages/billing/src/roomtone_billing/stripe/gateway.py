@@ -179,9 +179,10 @@ def _asking() -> Iterator[None]:
         raise GatewayUnavailable(str(error)) from error
     except stripe.StripeError as error:
         status = error.http_status or 500
-        if status in {409, 429} or status >= 500:
-            raise GatewayUnavailable(f"HTTP {status}: {error}") from error
-        raise GatewayRefused(str(error), error.code) from error
+        # 409 and 429 pass; so does an answer that is no JSON, which comes from something between Stripe and us.
+        if 400 <= status < 500 and status not in {409, 429}:
+            raise GatewayRefused(str(error), error.code) from error
+        raise GatewayUnavailable(f"HTTP {status}: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise MalformedTruth("an answer of Stripe", f"{type(error).__name__} {error}") from error
 

@@ -1,0 +1,53 @@
+"""The endpoint: 200 once stored, 400 for everything else, never 500."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from roomtone_billing.flask import blueprint
+from roomtone_billing.inbox import PAYLOAD_BYTES_MAX
+from roomtone_billing.signature import sign
+
+
+@pytest.fixture
+def woken() -> list[bool]:
+    return []
+
+
+@pytest.fixture
+def client(host, woken):
+    app = Flask(__name__)
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.register_blueprint(blueprint(host.billing, lambda: woken.append(True), path="/hook"))
+    return app.test_client()
+
+
+def test_an_event_is_stored_and_a_worker_woken(host, client, woken):
+    payload, header = host.stripe.event("cus_1")
+    codes = [client.post("/hook", data=payload, headers={"Stripe-Signature": header}).status_code for _ in range(2)]
+
+    assert (codes, len(woken), len(host.billing.inbox())) == ([200, 200], 2, 1)
+
+
+def test_a_forgery_wakes_nobody(client, woken):
+    answer = client.post("/hook", data=b"{}", headers={"Stripe-Signature": "t=1,v1=00"})
+
+    assert (answer.status_code, woken) == (400, [])
+
+
+def test_too_long_a_body_is_refused_whether_it_says_its_length_or_not(host, client):
+    payload = b" " * (PAYLOAD_BYTES_MAX + 1)
+    header = {"Stripe-Signature": sign(payload, secret="whsec_test", at=host.clock())}
+
+    assert client.post("/hook", data=payload, headers=header).status_code == 400
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(payload=st.binary(max_size=300), is_signed=st.booleans(), header=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
+def test_no_input_whatever_gets_a_500(host, client, payload, is_signed, header):
+    header = sign(payload, secret="whsec_test", at=host.clock()) if is_signed else header
+
+    assert client.post("/hook", data=payload, headers={"Stripe-Signature": header}).status_code == 400

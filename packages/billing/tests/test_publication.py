@@ -1,0 +1,40 @@
+"""Publishing: what differs is made, nothing is changed under a customer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from roomtone_billing import Catalogue, Interval, Plan, Price, publication
+from roomtone_billing.gateway import PublishedPrice
+
+CATALOGUE = Catalogue(plans=(Plan("starter", "Starter", (Price(Interval.month, 1900),)),))
+PRICE = PublishedPrice(
+    id="price_1", lookup_key="starter_month", product="plan_starter", amount_minor=1900, currency="EUR", interval=Interval.month
+)
+
+
+def changes(products, prices) -> list[str]:
+    return [str(change) for change in publication.diff(CATALOGUE, products=products, prices=prices)]
+
+
+def test_an_empty_stripe_gets_everything_products_first():
+    assert changes({}, []) == [
+        "create product plan_starter (Starter)",
+        "create price starter_month: 1900 EUR minor units per month",
+    ]
+
+
+def test_a_stripe_that_agrees_gets_nothing():
+    assert changes({"plan_starter": "Starter"}, [PRICE]) == []
+
+
+def test_another_name_renames_and_another_amount_replaces():
+    assert changes({"plan_starter": "Start"}, [replace(PRICE, amount_minor=1500)]) == [
+        "rename product plan_starter (Starter)",
+        "replace price starter_month: 1900 EUR minor units per month for new subscribers, those on price_1 keep it",
+    ]
+
+
+def test_a_price_of_another_product_currency_or_interval_is_replaced():
+    for wrong in (replace(PRICE, product="prod_x"), replace(PRICE, currency="USD"), replace(PRICE, interval=None)):
+        assert len(changes({"plan_starter": "Starter"}, [wrong])) == 1
