@@ -21,7 +21,8 @@ CARD = RateCard(version="2026-01", models=(ModelRate(pattern="unit*", input_nano
 
 @pytest.fixture(scope="session")
 def sqlite_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = create_engine(f"sqlite:///{tmp_path_factory.mktemp('credits')}/credits.db")
+    # SQLite serves waiting writers in no order: on a busy machine one of sixteen can wait long.
+    engine = create_engine(f"sqlite:///{tmp_path_factory.mktemp('credits')}/credits.db", connect_args={"timeout": 60})
     schema.upgrade(engine)
     yield engine
     engine.dispose()

@@ -214,6 +214,17 @@ def test_a_new_anchor_ends_the_old_allowance_with_its_unused_credit(ledger, acco
     assert (balance.available, balance.next_grant_at) == (500, datetime(2026, 2, 15, tzinfo=UTC))
 
 
+def test_a_renewal_that_names_its_own_start_as_the_anchor_grants_the_month_once(ledger, account, allow, clock):
+    allow(50, key="start", anchor_at=datetime(2025, 12, 31, tzinfo=UTC))
+    clock.now = datetime(2026, 2, 28, 6, tzinfo=UTC)
+    ledger.settle(ledger.hold(account, model="unit", estimate=tokens(20), key="work").id, tokens(20))
+
+    allow(50, key="renewed", anchor_at=datetime(2026, 2, 28, tzinfo=UTC))
+
+    balance = ledger.balance(account)
+    assert (balance.available, balance.next_grant_at) == (30, datetime(2026, 3, 28, tzinfo=UTC))
+
+
 def test_going_back_to_an_anchor_grants_no_month_twice(ledger, account, allow, clock):
     allow(50, key="a")
     ledger.settle(ledger.hold(account, model="unit", estimate=tokens(50), key="work").id, tokens(50))

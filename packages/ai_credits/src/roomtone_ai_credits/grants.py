@@ -40,20 +40,16 @@ def set_allowance(books: Books, wanted: Allowance, *, key: str, note: Note) -> N
     """Give `wanted.amount` from now on. Another anchor under the same rule ends, and its unused credit with it.
 
     Within one period the most that was given counts: setting less takes nothing back, setting more grants the difference.
+    An anchor that is the start of the running period of the old one continues that period.
     """
-    for index, other in enumerate(books.allowances):
-        if other.is_active and other.rule == wanted.rule and not _is_same(other, wanted):
-            _end(books, index)
+    period = wanted.period_at(books.now)
+    given = _take_over(books, wanted, period)
+    begun = replace(wanted, next_period=period + 1, granted=max(given, wanted.amount) if period >= 0 else 0)
     known = next((index for index, allowance in enumerate(books.allowances) if _is_same(allowance, wanted)), None)
     if known is None:
-        known = len(books.allowances)
-        books.allowances.append(wanted)
-    period = wanted.period_at(books.now)
-    current = books.allowances[known]
-    given = current.granted if current.next_period > period else 0
-    books.allowances[known] = replace(
-        current, amount=wanted.amount, is_active=True, next_period=period + 1, granted=max(given, wanted.amount) if period >= 0 else 0
-    )
+        books.allowances.append(begun)
+    else:
+        books.allowances[known] = begun
     books.post(EntryKind.allowance, key, [], note)
     if period >= 0 and wanted.amount > given:
         books.issue_month(wanted, wanted.amount - given, f"month-of-{key}", period, note)
@@ -69,6 +65,22 @@ def end_allowance(books: Books, rule: str, *, key: str, note: Note) -> None:
     books.tidy()
 
 
+def _take_over(books: Books, wanted: Allowance, period: int) -> int:
+    """Stop the rule's allowances, and return what they have given in the very period that `wanted` is in."""
+    given = 0
+    for index, other in enumerate(books.allowances):
+        if other.rule != wanted.rule:
+            continue
+        if period >= 0 and other.next_period > 0 and other.starts_at(other.next_period - 1) == wanted.starts_at(period):
+            given = max(given, other.granted)
+            books.allowances[index] = replace(other, is_active=False, granted=0)
+            if other.is_active:
+                _move_end(books, wanted.rule, wanted.starts_at(period + 1))
+        elif other.is_active and not _is_same(other, wanted):
+            _end(books, index)
+    return given
+
+
 def _is_same(one: Allowance, other: Allowance) -> bool:
     return (one.rule, one.anchor_at, one.timezone) == (other.rule, other.anchor_at, other.timezone)
 
@@ -76,10 +88,13 @@ def _is_same(one: Allowance, other: Allowance) -> bool:
 def _end(books: Books, index: int) -> None:
     """Stop one allowance. What is taken back unused may be granted again if it is set again in the same period."""
     ended = books.allowances[index]
-    unused = 0
-    for lot in books.lots.values():
-        if lot.rule == ended.rule and lot.is_live(books.now):
-            unused += lot.free
-            books.lots[lot.number] = replace(lot, expires_at=books.now)
+    unused = sum(lot.free for lot in books.live_lots() if lot.rule == ended.rule)
+    _move_end(books, ended.rule, books.now)
     books.allowances[index] = replace(ended, is_active=False, granted=max(0, ended.granted - unused))
     books.tidy()
+
+
+def _move_end(books: Books, rule: str, ends_at: datetime) -> None:
+    for lot in books.live_lots():
+        if lot.rule == rule:
+            books.lots[lot.number] = replace(lot, expires_at=ends_at)
