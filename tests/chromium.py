@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-HOW = "No Chromium was found and none could be installed. Install Debian's package `chromium`, or Google Chrome, or run `uv run playwright install chromium`, or set CHROMIUM to a browser's path."
+HOW = (
+    "No Chromium was found and none could be installed. Install Debian's package `chromium`, or Google Chrome, "
+    "or run `uv run playwright install chromium`, or set CHROMIUM to a browser's path."
+)
 
 
 def find() -> str | None:

@@ -91,7 +91,7 @@ def create_app(services: Services) -> HostDispatcher:
 
 
 def _platform(services: Services, key: str) -> Flask:
-    app = make_app("platform", services, secret_key=key, open_to_others=frozenset({"billing.receive"}))
+    app = make_app("platform", services, secret_key=key, open_to_others=frozenset({"billing.webhook"}))
     signin.install(app, home="/studios", plane="platform")
     hook = webhooks.webhook_pages(services.billing)
     app.register_blueprint(hook, url_prefix="/webhooks/stripe")

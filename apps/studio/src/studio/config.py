@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None,
         validation_alias="DATABASE_URL",
-        description="PostgreSQL for the control database and new studios; its role needs CREATEDB and CREATEROLE. Unset: an embedded server.",
+        description="PostgreSQL for everything; its role needs CREATEDB and CREATEROLE. Unset: an embedded server.",
     )
     data: Path = Field(default=Path(".studio"), description="Folder for everything kept on disk: embedded database, secrets, logs.")
     host: str = Field(default="localhost:8000", description="Host, with its port, of the platform; studios live on <slug>.<host>.")

@@ -54,7 +54,7 @@ class TooManyAttempts(Refused):
     """
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"Too many attempts. Try again in {retry_after_s} seconds.")
+        super().__init__(f"too many attempts; the next one counts in {retry_after_s} s")
         self.retry_after_s = retry_after_s
 
 

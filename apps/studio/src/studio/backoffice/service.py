@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from studio.errors import BadInput
@@ -34,5 +35,5 @@ def resume(db: Session, services: Services, tenant_key: str, *, reason: str, act
 
 def _reason(reason: str) -> str:
     if len(reason.strip()) < REASON_MIN:
-        raise BadInput("reason", f"Say why, in at least {REASON_MIN} characters: the owner may ask.")
+        raise BadInput("reason", _("Say why, in at least %(least)s characters: the owner may ask.", least=REASON_MIN))
     return reason.strip()

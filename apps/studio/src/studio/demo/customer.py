@@ -29,4 +29,4 @@ def pay(browser: Browser, plan_page: Page, *, plan: str, interval: str, card: st
     if form is None:
         raise PageError(f"{plan_page.url} does not offer {plan} by the {interval}; it says: {plan_page.text[:300]}")
     checkout = browser.post(plan_page.url.rsplit("/", 1)[0] + "/plan/checkout", form.fields)
-    return browser.submit(checkout, action="", number=card, exp="12/34", cvc="123", name="Demo Person")
+    return browser.submit(checkout, action="", number=card, expiry="12 / 34", cvc="123", name="Demo Person")

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from studio import frontend, wiring
+from studio.app import create_app
 from studio.config import Settings
 from studio.control import control_database, embedded_server
 from studio.demo import seed, tour
@@ -92,7 +93,7 @@ def running(demo: Demo, console: Console) -> Iterator[tuple[Services, Processes]
             services.database.tenancy.migrate()
         _start_processes(demo, url, processes, services, console)
         with _step(console, "Demo studios"):
-            seed.plant(services)
+            seed.plant(services, create_app(services).platform)
         yield services, processes
 
 

@@ -63,6 +63,11 @@ class Processes:
     def _record(self) -> Path:
         return self._folder / "processes.json"
 
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The children, in the order they were started."""
+        return tuple(self._children)
+
     def stop_leftovers(self) -> int:
         """Stop children of an earlier demo on this folder whose parent is gone; returns how many there were."""
         try:

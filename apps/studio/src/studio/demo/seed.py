@@ -8,13 +8,13 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from flask import Flask
-from roomtone_billing import Interval
 from sqlalchemy.orm import Session
 
+from roomtone_billing import Interval
 from studio.contexts.scheduling import queries, rooms, service
-from studio.contexts.scheduling.rules import Opening, Source, Span, State, to_utc
+from studio.contexts.scheduling.values import Opening, Source, Span, State, to_utc
 from studio.contexts.settings import service as settings
-from studio.contexts.settings.rules import Step
+from studio.contexts.settings.steps import Step
 from studio.demo.browser import Browser
 from studio.demo.customer import CARD, pay, sign_in
 from studio.demo.people import BUSY, CLIENTS, PASSWORD, PEOPLE, ROOMS, STAFF_EMAIL, Person, RoomPlan

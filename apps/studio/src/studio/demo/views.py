@@ -8,13 +8,12 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, flash, redirect, render_template, request
 from flask_babel import gettext as _
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from studio.demo.people import PASSWORD, PEOPLE, STAFF_EMAIL
-from studio.errors import BadInput, NotFound
+from studio.errors import BadInput
 from studio.platform import clock, queue
-from studio.platform.models import OutboundMail
+from studio.platform import mail as outbox
 from studio.web.request import control_db, services
 
 pages = Blueprint("demo", __name__, template_folder="templates", url_prefix="/demo")
@@ -28,7 +27,7 @@ STRIPE_TIMEOUT_S = 60.0
 def index() -> str:
     """Sign-ins, the latest mail, and the time machine."""
     with control_db() as db:
-        mails = db.scalars(select(OutboundMail).order_by(OutboundMail.created_at.desc()).limit(MAILS_SHOWN)).all()
+        mails = outbox.latest(db, MAILS_SHOWN)
     settings = services().settings
     return render_template(
         "demo/index.html",
@@ -46,9 +45,7 @@ def index() -> str:
 def mail(public_id: str) -> str:
     """One e-mail as its reader sees it."""
     with control_db() as db:
-        found = db.get(OutboundMail, public_id)
-    if found is None:
-        raise NotFound
+        found = outbox.find(db, public_id)
     return render_template("demo/mail.html", mail=found)
 
 
@@ -56,9 +53,7 @@ def mail(public_id: str) -> str:
 def mail_body(public_id: str) -> Response:
     """The e-mail's HTML alone, for the frame that shows it; nothing in it can run or call out."""
     with control_db() as db:
-        found = db.get(OutboundMail, public_id)
-    if found is None:
-        raise NotFound
+        found = outbox.find(db, public_id)
     answer = Response(found.html, mimetype="text/html")
     answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
     answer.headers["X-Frame-Options"] = "SAMEORIGIN"

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from studio.errors import BadInput
+from studio.errors import BadInput, NotFound
 from studio.platform.models import Handover, Membership, SignIn, User
 from studio.platform.passwords import hash_password, is_correct
 from studio.platform.tokens import new_token, token_hash
@@ -44,6 +44,11 @@ def create_user(db: Session, *, email: str, name: str, password: str, locale: st
 def find_user(db: Session, email: str) -> User | None:
     """The person with this address."""
     return db.scalar(select(User).where(User.email == normal_email(email)))
+
+
+def user_of(db: Session, actor: Actor) -> User:
+    """The row of the person who is signed in."""
+    return db.scalars(select(User).where(User.public_id == actor.user_id)).one()
 
 
 def authenticate(db: Session, *, email: str, password: str, audience: str) -> User:
@@ -100,10 +105,10 @@ def hand_over(db: Session, user: User, *, tenant_key: str) -> str:
     """A token that opens the studio's host once within a minute for a person who is signed in on the platform.
 
     Raises:
-        BadInput: the person has no place in that studio.
+        NotFound: the person has no place in that studio, or there is none.
     """
     if role_of(db, user, studio_audience(tenant_key)) is None:
-        raise BadInput("studio", _("You are not a member of this studio."))
+        raise NotFound
     token = new_token()
     expires_at = datetime.now(UTC) + timedelta(seconds=HANDOVER_S)
     db.add(Handover(token_hash=token_hash(token), user_id=user.id, tenant_key=tenant_key, expires_at=expires_at))

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from studio.errors import NotFound
 from studio.platform.models import OutboundMail
 from studio.services import Services
 
@@ -44,6 +45,23 @@ def enqueue(db: Session, *, key: str, to: str, template: str, locale: str, conte
         .values(key=key, recipient=_one_line(to), subject=_one_line(subject), text=text.strip(), html=html)
         .on_conflict_do_nothing(index_elements=["key"])
     )
+
+
+def latest(db: Session, count: int) -> list[OutboundMail]:
+    """The newest e-mails, sent or not."""
+    return list(db.scalars(select(OutboundMail).order_by(OutboundMail.created_at.desc()).limit(count)))
+
+
+def find(db: Session, public_id: str) -> OutboundMail:
+    """One e-mail.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = db.get(OutboundMail, public_id)
+    if found is None:
+        raise NotFound
+    return found
 
 
 def deliver(services: Services) -> int:

@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from flask_babel import gettext as _
 
 from studio.errors import BadInput
 
@@ -27,7 +28,7 @@ def hash_password(password: str) -> str:
         BadInput: shorter than 10 characters or longer than 256.
     """
     if not LENGTH_MIN <= len(password) <= LENGTH_MAX:
-        raise BadInput("password", f"Use between {LENGTH_MIN} and {LENGTH_MAX} characters.")
+        raise BadInput("password", _("Use between %(least)s and %(most)s characters.", least=LENGTH_MIN, most=LENGTH_MAX))
     with _at_once:
         return _hasher.hash(password)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from roomtone_billing import Interval
 from roomtone_tenancy.errors import DomainTaken, TenantExists
-from studio.errors import BadInput
+from studio.errors import BadInput, NotFound
 from studio.platform import accounts, queue
 from studio.platform.models import Membership, SignUp, User
 from studio.platform.passwords import is_correct
@@ -82,6 +82,18 @@ def sign_up(db: Session, services: Services, wish: Wish) -> SignUp:
     db.flush()
     _enqueue(db, services, wish.slug)
     return sign_up
+
+
+def sign_up_of(db: Session, user_id: str, public_id: str) -> SignUp:
+    """A person's own sign-up.
+
+    Raises:
+        NotFound: there is none, or it is another person's.
+    """
+    row = db.get(SignUp, public_id)
+    if row is None or row.user.public_id != user_id:
+        raise NotFound
+    return row
 
 
 def _person(db: Session, wish: Wish) -> User:

@@ -60,7 +60,7 @@ def _unexpected(error: Exception) -> Response:
 
 def _failure(status: int, message: str | None = None) -> Response:
     if request.accept_mimetypes.best == "application/json":
-        response = jsonify(error=message or status)
+        response = jsonify(message=message or _("Something went wrong. Nothing was saved; please try again."))
     elif "HX-Request" in request.headers and message is not None:
         response = make_response(render_template("refusal.html", message=message))
     else:

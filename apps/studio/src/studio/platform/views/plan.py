@@ -56,10 +56,10 @@ def checkout() -> Response:
     try:
         interval = Interval(request.form.get("interval", ""))
     except ValueError as error:
-        raise BadInput("interval", "Choose monthly or yearly.") from error
+        raise BadInput("interval", _("Choose monthly or yearly.")) from error
     chosen = request.form.get("plan", "")
     if chosen not in {plan.key for plan in services().billing.catalogue.plans}:
-        raise BadInput("plan", "Choose one of the plans.")
+        raise BadInput("plan", _("Choose one of the plans."))
     home = services().settings.studio_url(current_studio().key) + "/app/plan"
     url = (
         services()

@@ -7,16 +7,15 @@ from uuid import uuid4
 from flask import Blueprint, redirect, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from roomtone_billing import Interval
 from roomtone_tenancy import Progress
-from studio.errors import BadInput, NotFound
+from studio.errors import BadInput
 from studio.platform import accounts
 from studio.platform.forms import SignUpForm
-from studio.platform.models import SignUp, User
-from studio.platform.signup import Wish, sign_up, why_not
+from studio.platform.models import SignUp
+from studio.platform.signup import Wish, sign_up, sign_up_of, why_not
 from studio.platform.slugs import suggest_slug
 from studio.platform.throttle import SIGN_UP_BY_ADDRESS, SLUG_CHECK_BY_ADDRESS, count_attempt
 from studio.platform.views.signin import remember
@@ -67,10 +66,7 @@ def progress(public_id: str) -> Response | str:
 def open_studio(tenant_key: str) -> Response:
     """Carry the sign-in over to a studio of this person's."""
     with control_db() as db:
-        user = db.scalars(select(User).where(User.public_id == actor().user_id)).one()
-        if accounts.role_of(db, user, accounts.studio_audience(tenant_key)) is None:
-            raise NotFound
-        token = accounts.hand_over(db, user, tenant_key=tenant_key)
+        token = accounts.hand_over(db, accounts.user_of(db, actor()), tenant_key=tenant_key)
     first = "&next=/onboarding" if request.args.get("first") else ""
     return redirect(f"{services().settings.studio_url(tenant_key)}/enter?token={token}{first}", 303)
 
@@ -133,7 +129,5 @@ def _take(filled: SignUpForm) -> str:
 
 def _progress_of(public_id: str) -> tuple[SignUp, Progress]:
     with control_db() as db:
-        row = db.get(SignUp, public_id)
-        if row is None or row.user.public_id != actor().user_id:
-            raise NotFound
+        row = sign_up_of(db, actor().user_id, public_id)
         return row, services().database.tenancy.progress(row.tenant_key)

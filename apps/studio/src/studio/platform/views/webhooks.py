@@ -12,7 +12,7 @@ from studio.web.request import control_db, services
 
 def webhook_pages(billing: Billing) -> Blueprint:
     """The endpoint `/webhooks/stripe`."""
-    return blueprint(billing, on_stored=_nudge)
+    return blueprint(billing, on_stored=_nudge, path="")
 
 
 def _nudge() -> None:
