@@ -19,12 +19,18 @@ document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx?.request) toast(word("offline"), "error");
 });
 
+// A page that asks again and again keeps what it shows, and goes on asking, when one answer fails.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.response?.status >= 400 && /\bevery\b/.test(ctx.sourceElement.getAttribute("hx-trigger") ?? "")) event.preventDefault();
+});
+
 // An answer that is a whole page (an error page from a proxy, a session that ended) must not land inside a fragment.
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
-  if (ctx.target !== document.body && /^\s*<!doctype/i.test(ctx.text ?? "")) {
+  if (!event.defaultPrevented && ctx.target !== document.body && /^\s*<!doctype/i.test(ctx.text ?? "")) {
     event.preventDefault();
-    if (ctx.response.status >= 400) toast(word("error"), "error");
+    if (ctx.response.status >= 400) toast(word(ctx.request.method === "GET" ? "failed" : "error"), "error");
     else location.reload();
   }
 });

@@ -3,6 +3,8 @@ const SECONDS = { success: 5, info: 6, warning: 9, error: 12 };
 const shelf = document.getElementById("toasts");
 
 export function toast(text, tone = "info") {
+  const before = [...shelf.children].find((note) => note.textContent.trim() === text);
+  before?.remove(); // said again, it stays longer but is not shown twice
   const shape = document.getElementById("toast-template").content.querySelector(`[data-tone="${tone}"]`);
   const note = shape.cloneNode(true);
   note.querySelector("[data-text]").textContent = text;

@@ -6,7 +6,7 @@ export function drawHead(host, day, go) {
   const named = new Intl.DateTimeFormat(day.locale, { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
   const picker = element("input", { type: "date", value: day.date, class: "timeline-picker", "aria-label": day.words.pick_day, tabindex: "-1" });
   picker.addEventListener("change", () => picker.value && go(picker.value));
-  const title = element("button", { type: "button", class: "timeline-title", title: day.words.pick_day }, named.format(new Date(`${day.date}T00:00Z`)), picker);
+  const title = element("button", { type: "button", class: "timeline-title", title: day.words.pick_day }, named.format(new Date(`${day.date}T00:00Z`)));
   title.addEventListener("click", () => picker.showPicker());
   const step = (label, icon, days) => {
     const button = element("button", { type: "button", class: "btn btn-quiet btn-square", "aria-label": label, title: label }, shape(icon));
@@ -16,7 +16,7 @@ export function drawHead(host, day, go) {
   const today = element("button", { type: "button", class: "btn btn-quiet", ...(day.date === day.today && { "aria-current": "date" }) }, day.words.today);
   today.addEventListener("click", () => go(day.today));
   host.className = "timeline-head";
-  host.replaceChildren(title, element("div", { class: "timeline-steps" }, step(day.words.previous, "left", -1), today, step(day.words.next, "right", 1)), week(day, go));
+  host.replaceChildren(element("div", {}, title, picker), element("div", { class: "timeline-steps" }, step(day.words.previous, "left", -1), today, step(day.words.next, "right", 1)), week(day, go));
 }
 
 function week(day, go) {
@@ -28,8 +28,8 @@ function week(day, go) {
     const at = new Date(`${date}T00:00Z`);
     const button = element(
       "button",
-      { type: "button", class: "timeline-day", "aria-label": long.format(at), ...(date === day.date && { "aria-current": "date" }), ...(date === day.today && { "data-today": "" }) },
-      element("span", {}, short.format(at)), element("strong", {}, String(at.getUTCDate())),
+      { type: "button", class: "timeline-day", ...(date === day.date && { "aria-current": "date" }), ...(date === day.today && { "data-today": "" }) },
+      element("span", { "aria-hidden": "true" }, short.format(at)), element("strong", { "aria-hidden": "true" }, String(at.getUTCDate())), element("span", { class: "sr-only" }, long.format(at)),
     );
     button.addEventListener("click", () => go(date));
     return button;

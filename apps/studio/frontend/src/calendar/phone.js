@@ -71,7 +71,6 @@ function entry(day, booking) {
     element("span", { class: "agenda-what" }, element("strong", {}, booking.title), element("span", { class: "agenda-where" }, element("i", { class: "room-dot", "aria-hidden": "true" }), [room?.title, booking.detail].filter(Boolean).join(" · "))),
   );
   made.style.setProperty("--room", room?.color ?? "gray");
-  made.setAttribute("aria-label", `${booking.title}, ${room?.title}, ${day.times.span(booking)}`);
   if (booking.url) made.addEventListener("click", () => day.open(booking));
   return made;
 }

@@ -15,6 +15,7 @@ export function drawWide(host, day) {
       calendar.setOption("date", day.date);
       calendar.setOption("resources", day.rooms.map(toResource));
       calendar.setOption("events", day.bookings.map((booking) => toEvent(booking, day)));
+      requestAnimationFrame(() => dropTableRoles(host));
     },
     unselect: () => calendar.unselect(),
     remove() {
@@ -52,10 +53,7 @@ function options(host, day) {
       const booking = event.extendedProps.booking;
       if (booking) day.open(booking, el);
     },
-    eventDidMount: ({ el, event }) => {
-      const booking = event.extendedProps.booking;
-      if (booking) el.setAttribute("aria-label", `${booking.title}, ${day.room(booking.room)?.title}, ${day.times.span(booking)}`);
-    },
+    eventAllUpdated: () => dropTableRoles(host),
     select: ({ startStr, endStr, resource }) => day.openNew(resource.id, startStr.slice(0, 16), endStr.slice(0, 16)),
     dateClick: ({ dateStr, resource }) => day.openNew(resource?.id, dateStr.slice(0, 16)),
     eventDrop: (info) => settle(info, day, info.delta, info.delta),
@@ -75,6 +73,11 @@ async function settle(info, day, startDelta, endDelta) {
   const isMoved = await day.move(info.event.id, target, plusMinutes(start, minutes(startDelta)), plusMinutes(end, minutes(endDelta)));
   if (!isMoved) info.revert();
   else document.dispatchEvent(new CustomEvent("calendar:refresh"));
+}
+
+// The library calls itself a table but leaves out its cells, which is worse to listen to than no table at all.
+function dropTableRoles(host) {
+  for (const part of host.querySelectorAll("[role=table], [role=row], [role=rowgroup], [role=rowheader], [role=columnheader], [role=cell]")) part.removeAttribute("role");
 }
 
 const toResource = ({ id, title, subtitle, color }) => ({ id, title, extendedProps: { subtitle, color } });
@@ -100,7 +103,7 @@ function roomLabel({ title, extendedProps: { subtitle, color } }) {
 function content(event, day) {
   const booking = event.extendedProps.booking;
   if (!booking) return [element("span", { class: "slot-time" }, day.times.span({ start: wallOf(event.start), end: wallOf(event.end) }))]; // the piece of time being selected
-  return [element("span", { class: "slot-title" }, booking.title), element("span", { class: "slot-time" }, day.times.span(booking), booking.detail ? ` · ${booking.detail}` : "")];
+  return [element("span", { class: "slot-title" }, booking.title, element("span", { class: "sr-only" }, ` ${day.room(booking.room)?.title} `)), element("span", { class: "slot-time" }, day.times.span(booking), booking.detail ? ` · ${booking.detail}` : "")];
 }
 
 // The calendar hands out dates whose local fields are the wall clock.
