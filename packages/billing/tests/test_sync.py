@@ -161,10 +161,11 @@ def test_every_order_of_delivery_of_a_whole_story_ends_in_its_end(host, order):
     subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month, status=Status.incomplete)
     events = [host.stripe.event(customer, f"customer.subscription.{step}") for step in STORY]
     host.stripe.change(customer, subscription.id, status=Status.canceled, ended_at=host.clock())
-    for at in order:
+    for place, at in enumerate(order):
         host.billing.receive(*events[at])
         host.billing.receive(*events[order[0]])
-        host.drain()
+        if place % 2:
+            host.drain()
 
     assert host.billing.account("a").access().phase is Phase.read_only
     assert host.keys(SubscriptionStarted) == []

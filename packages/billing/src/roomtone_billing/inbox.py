@@ -122,6 +122,10 @@ def store(engine: Engine, payload: bytes, *, livemode: bool, now: datetime) -> R
 
 def route(engine: Engine, *, limit: int) -> int:
     """Mark the accounts that pending events are about, at most `limit` events; returns how many were looked at."""
+    pending = select(InboxRow.id).where(InboxRow.state == State.pending).limit(1)
+    with Session(engine) as session:
+        if session.scalar(pending) is None:
+            return 0
     with writing(engine) as session:
         rows = session.scalars(
             select(InboxRow).where(InboxRow.state == State.pending).order_by(InboxRow.id).limit(limit).with_for_update(skip_locked=True)
@@ -156,7 +160,7 @@ def adopt(engine: Engine, gateway: Gateway, *, retry: RetryPolicy, now: datetime
 
     A customer made by a process that died before writing its id down is adopted; any other is somebody else's.
     """
-    with writing(engine) as session:
+    with Session(engine) as session:
         strangers = session.scalars(
             select(InboxRow.customer)
             .where(InboxRow.state == State.stranger, or_(InboxRow.retry_at.is_(None), InboxRow.retry_at <= now))

@@ -62,9 +62,12 @@ def draw_next(engine: Engine, *, now: datetime) -> Ticket | None:
         )
         .order_by(AccountRow.retry_at.asc().nulls_first(), AccountRow.synced_at.asc().nulls_first(), AccountRow.account)
         .limit(1)
-        .with_for_update(skip_locked=True)
     )
-    return _draw(engine, AccountRow.account == waiting.scalar_subquery(), now=now)
+    with Session(engine) as session:
+        if session.scalar(waiting) is None:
+            return None
+    free = waiting.with_for_update(skip_locked=True).scalar_subquery()
+    return _draw(engine, AccountRow.account == free, now=now)
 
 
 def _draw(engine: Engine, which: ColumnElement[bool], *, now: datetime) -> Ticket | None:

@@ -1,0 +1,78 @@
+"""One account: one customer at Stripe, however many first checkouts there are at once."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from roomtone_billing import Interval, Phase
+from roomtone_billing.errors import GatewayUnavailable, UnknownAccount, UnknownPrice
+from roomtone_billing.models import AccountRow
+
+
+def checkout(host, account: str = "a") -> str:
+    return host.billing.account(account).checkout(plan="pro", interval=Interval.month, success_url="http://s", cancel_url="http://c")
+
+
+def test_first_checkouts_at_once_make_one_customer(host):
+    host.start_trial()
+    host.billing.publish()
+    together = threading.Barrier(4)
+
+    def go(_: int) -> str:
+        together.wait()
+        return checkout(host)
+
+    with ThreadPoolExecutor(4) as pool:
+        urls = set(pool.map(go, range(4)))
+
+    with Session(host.engine) as session:
+        customer = session.scalar(select(AccountRow.customer))
+    assert urls == {f"https://checkout.test/{customer}/{host.stripe.prices(['pro_month'])[0].id}"}
+
+
+def test_a_checkout_that_fails_after_making_the_customer_makes_no_second_one(host):
+    host.start_trial()
+    host.billing.publish()
+    first = host.stripe.create_customer
+    host.stripe.create_customer = lambda **asked: (first(**asked), host.stripe.break_down(), host.stripe.fetch("x"))[0]
+    with pytest.raises(GatewayUnavailable):
+        checkout(host)
+    host.stripe.create_customer = first
+
+    assert checkout(host).startswith("https://checkout.test/cus_000005/")
+
+
+def test_an_account_without_a_trial_can_buy(host):
+    with Session(host.engine) as session, session.begin():
+        is_new = [host.billing.open_account(session, "a", email="a@example.org", name="A") for _ in range(2)]
+    host.billing.publish()
+
+    assert is_new == [True, False]
+    assert host.billing.account("a").access().phase is Phase.none
+    assert checkout(host)
+
+
+def test_an_unknown_account_has_no_phase_and_nothing_to_sync(host):
+    assert host.billing.account("x").access().phase is Phase.none
+    assert host.billing.account("x").invoices() == []
+    with pytest.raises(UnknownAccount):
+        host.billing.account("x").sync()
+
+
+def test_an_account_without_a_customer_syncs_to_what_it_is(host):
+    host.start_trial()
+
+    assert host.billing.account("a").sync().phase is Phase.trialing
+    assert host.stripe.fetches == 0
+
+
+def test_an_interval_the_plan_is_not_sold_at_is_refused_before_anything_is_written(host, catalogue):
+    with Session(host.engine) as session, pytest.raises(UnknownPrice):
+        host.billing.start_trial(session, "a", plan="pro", interval="week", email="a@example.org", name="A")
+
+    assert host.billing.account("a").access().phase is Phase.none

@@ -1,0 +1,38 @@
+"""Events survive being stored, whatever their type."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from roomtone_billing import (
+    Interval,
+    PeriodRenewed,
+    Phase,
+    PhaseChanged,
+    PlanChanged,
+    SubscriptionEnded,
+    SubscriptionStarted,
+    TrialStarted,
+    events,
+)
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+WHO = {"account": "a", "key": "k", "at": T0}
+PERIOD = {"plan_key": "pro", "interval": Interval.month, "period_start": T0, "period_end": T0}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        TrialStarted(**WHO, plan_key="pro", interval=Interval.year, until=T0),
+        SubscriptionStarted(**WHO, **PERIOD),
+        PeriodRenewed(**WHO, **PERIOD),
+        PlanChanged(**WHO, before="starter", after="pro", interval=Interval.month, period_start=T0),
+        PhaseChanged(**WHO, before=Phase.active, after=Phase.grace),
+        SubscriptionEnded(**WHO, plan_key="pro"),
+    ],
+)
+def test_an_event_survives_being_stored(event):
+    assert events.from_json(type(event).__name__, events.to_json(event)) == event
