@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, ForeignKey, NullPool, create_engine
+from sqlalchemy import Engine, ForeignKey, NullPool, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from roomtone_tenancy import KeyRing, PoolLimits, Server, Tenancy, Tenant, schema
@@ -83,6 +83,8 @@ class Site:
 
     def engine(self) -> Engine:
         self.engines.append(create_engine(self.catalog_url))
+        if self.kind == "sqlite":  # no test pulls the plug, and every step of an operation commits
+            event.listen(self.engines[-1], "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
         return self.engines[-1]
 
     def tenancy(self, **options) -> Tenancy:

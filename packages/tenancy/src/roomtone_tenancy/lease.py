@@ -8,11 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, Update, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, Update, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .errors import LeaseLost, OperationBusy
+from .insertion import insert_if_absent
 from .models import LeaseRow
 from .process import is_surely_dead, own_identity
 
@@ -91,8 +92,7 @@ class Leases:
     @staticmethod
     def _ensure_row(connection: Connection, name: str, now: datetime) -> None:
         if connection.scalar(select(LeaseRow.name).where(LeaseRow.name == name)) is None:
-            with suppress(IntegrityError), connection.begin_nested():
-                connection.execute(insert(LeaseRow).values(name=name, owner=None, generation=0, expires_at=now))
+            insert_if_absent(connection, LeaseRow, name=name, generation=0, expires_at=now)
 
     def _renew_until(self, lease: Lease, stop: threading.Event) -> None:
         while not stop.wait(self.ttl_s / 3):

@@ -10,12 +10,12 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Engine, Select, event, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, SessionTransaction
 
 from . import key as keys
 from .cache import LookupCache
 from .errors import DomainTaken, NoServer, TenantExists, UnknownHost, UnknownTenant
+from .insertion import insert_if_absent
 from .lifecycle import TenantState, check_move
 from .models import DomainRow, InstallationRow, LifecycleRow, TenantRow
 from .resolve import normalise_host
@@ -114,22 +114,21 @@ class Registry:
         hosts = list(dict.fromkeys(normalise_host(host) for host in domains))
         if session.scalar(_live(key)) is not None:
             raise TenantExists(key)
-        now = self.clock()
-        row = TenantRow(
-            id=uuid.uuid4().hex,
-            key=key,
-            state=TenantState.REQUESTED,
-            server=self._place(session).name,
-            database=keys.opaque_name(session.scalars(select(InstallationRow.name)).one()),
-            attributes=dict(metadata or {}),
-            created_at=now,
-            updated_at=now,
-        )
-        try:
-            with session.begin_nested():
-                session.add(row)
-        except IntegrityError as error:
-            raise TenantExists(key) from error
+        now, tenant_id = self.clock(), uuid.uuid4().hex
+        values = {
+            "id": tenant_id,
+            "key": key,
+            "state": TenantState.REQUESTED,
+            "server": self._place(session).name,
+            "database": keys.opaque_name(session.scalars(select(InstallationRow.name)).one()),
+            "epoch": 1,
+            "metadata": dict(metadata or {}),
+            "created_at": now,
+            "updated_at": now,
+        }
+        if not insert_if_absent(session.connection(), TenantRow, **values):
+            raise TenantExists(key)
+        row = session.get_one(TenantRow, tenant_id)
         for position, host in enumerate(hosts):
             self._add_host(session, row, host, is_primary=position == 0)
         self._log(session, row, before=None, reason="registered", actor="system")
@@ -201,11 +200,9 @@ class Registry:
         return value_of(row)
 
     def _add_host(self, session: Session, row: TenantRow, host: str, *, is_primary: bool) -> None:
-        try:
-            with session.begin_nested():
-                session.add(DomainRow(host=host, tenant_id=row.id, is_primary=is_primary, created_at=self.clock()))
-        except IntegrityError as error:
-            raise DomainTaken(host) from error
+        values = {"host": host, "tenant_id": row.id, "is_primary": is_primary, "created_at": self.clock()}
+        if not insert_if_absent(session.connection(), DomainRow, **values):
+            raise DomainTaken(host)
 
     def _log(self, session: Session, row: TenantRow, *, before: TenantState | None, reason: str, actor: str) -> None:
         session.add(LifecycleRow(tenant_id=row.id, at=self.clock(), before=before, after=row.state, reason=reason, actor=actor))
