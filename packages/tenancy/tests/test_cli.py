@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+from click.testing import CliRunner
+
+from roomtone_tenancy.cli import main
+
+
+@pytest.fixture
+def run(sqlite_site, monkeypatch):
+    """Runs a command against a fresh Tenancy and returns its exit code and lines."""
+    module = types.ModuleType("host_of_cli_test")
+    module.make = sqlite_site.tenancy
+    module.other = dict
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def run(*arguments, factory="make"):
+        result = CliRunner().invoke(main, ["--app", f"{module.__name__}:{factory}", *arguments])
+        return result.exit_code, result.output
+
+    return run
+
+
+@pytest.fixture
+def tenancy(sqlite_site):
+    tenancy = sqlite_site.tenancy()
+    sqlite_site.make(tenancy, "a", domains=["a.test"])
+    return tenancy
+
+
+def test_list_and_show_tell_what_the_catalog_knows(run, tenancy):
+    assert run("list") == (0, "a\tactive\tr1\tmain\ta.test\n")
+    code, output = run("show", "a")
+
+    assert code == 0
+    assert "provision: attempt 1, done" in output
+    assert "requested -> provisioning (provisioning began, system)" in output
+
+
+def test_an_unknown_tenant_is_one_line_and_no_traceback(run, tenancy):
+    code, output = run("show", "nobody")
+
+    assert code == 1
+    assert output.startswith("Error: There is no tenant 'nobody'")
+
+
+def test_resume_finishes_what_was_only_wished_for_and_doctor_says_so(sqlite_site, run, tenancy):
+    sqlite_site.register(tenancy, "b")
+
+    before, resumed, after = run("doctor"), run("resume"), run("doctor")
+
+    assert before == (1, "b: an unfinished provision; run resume.\n")
+    assert resumed == (0, "b: provision done\n")
+    assert after == (0, "all is well\n")
+
+
+def test_migrate_names_every_tenant_and_fails_when_one_did(sqlite_site, run, tenancy, extension):
+    sqlite_site.add_revision("r2", extension)
+    good = run("migrate")
+    sqlite_site.add_revision("r3", extension.replace('"r2", "r1"', '"r3", "r2"').replace('"room"', '"artist"'))
+    bad = run("migrate")
+
+    assert good == (0, "a: migrated\nhead r2: 1 migrated, 0 failed\n")
+    assert bad[0] == 1
+
+
+@pytest.mark.parametrize("factory", ["nothing_here", "other"])
+def test_an_app_that_cannot_be_loaded_is_explained(run, factory):
+    code, output = run("list", factory=factory)
+
+    assert code == 2
+    assert "--app" in output
