@@ -23,7 +23,7 @@ def show() -> str:
         return render_template(
             "console.html",
             now=world.now,
-            ahead_s=round(world.clock.offset_s),
+            ahead=_ahead(round(world.clock.offset_s)),
             steps=STEPS,
             customers=[
                 {"customer": each, "declining": customers.is_declining(world, each["id"])} for each in _newest(world, customers.KIND)
@@ -67,6 +67,11 @@ def resend(event_id: str) -> Response:
             deliveries.queue(world, event, endpoint)
         world.store.change(events.KIND, event_id, pending_webhooks=event["pending_webhooks"] + len(endpoints))
     return redirect(url_for("console.show", _anchor="events"), 303)
+
+
+def _ahead(seconds: int) -> str:
+    days, rest = divmod(seconds, 86400)
+    return f"{days} days and {rest // 3600} hours ahead of the real clock" if seconds else "as the real clock"
 
 
 def _newest(world: World, kind: str) -> list[Object]:

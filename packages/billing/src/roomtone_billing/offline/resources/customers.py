@@ -23,7 +23,6 @@ def create(world: World, params: Object) -> Object:
             "object": "customer",
             "address": emptied(params.get("address")),
             "balance": params.get("balance", 0),
-            "business_name": None,
             "created": world.now,
             "currency": None,
             "customer_account": None,
@@ -32,7 +31,6 @@ def create(world: World, params: Object) -> Object:
             "description": emptied(params.get("description")),
             "discount": None,
             "email": emptied(params.get("email")),
-            "individual_name": None,
             "invoice_prefix": customer_id[4:12].upper(),
             "invoice_settings": {
                 "custom_fields": None,

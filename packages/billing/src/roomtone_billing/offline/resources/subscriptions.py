@@ -76,7 +76,6 @@ def build_item(world: World, subscription_id: str, wanted: Wanted, *, period: tu
     return {
         "id": item_id,
         "object": "subscription_item",
-        "billed_until": None,
         "billing_thresholds": None,
         "created": world.now,
         "current_period_end": period[1],
