@@ -6,11 +6,12 @@ import doctest
 import re
 
 import pytest
+from sqlalchemy import Engine
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 FENCE = re.compile(r"^ *```+ *([\w-]*)", re.MULTILINE)
-LANGUAGES = {"", "python", "bash", "text", "toml", "ini", "mermaid", "jinja"}
+LANGUAGES = {"", "python", "bash", "sh", "text", "toml", "ini", "mermaid", "jinja"}
 SYBIL = Sybil(parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)])
 LIBRARIES = ("roomtone_tenancy", "roomtone_billing", "roomtone_ai_credits")
 
@@ -19,8 +20,14 @@ def test_the_examples_of_a_document_run(document, namespace):
     parsed = SYBIL.parse(document)
     parsed.namespace.update(namespace)
 
-    for example in parsed.examples():
-        example.evaluate()
+    engines: dict[int, Engine] = {}
+    try:
+        for example in parsed.examples():
+            example.evaluate()
+            engines |= {id(value): value for value in parsed.namespace.values() if isinstance(value, Engine)}
+    finally:
+        for engine in engines.values():
+            engine.dispose()  # an example need not end as a program does
 
 
 def test_fences_are_of_languages_that_are_checked(document):
