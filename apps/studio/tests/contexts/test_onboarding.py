@@ -22,7 +22,9 @@ def test_the_wizard_leads_through_rooms_hours_and_rates_to_the_calendar(studio_c
     assert studio_client.post("/onboarding/hours", data=HOURS).location == "/onboarding/rates"
     with services.database.tenancy.use(studio.key), services.database.studio() as db:
         rooms = queries.rooms(db)
-    prices = {f"rates-{n}-{name}": value for n, r in enumerate(rooms) for name, value in [("public_id", r.public_id), ("price", f"{n + 4}5,50")]}
+    prices = {
+        f"rates-{n}-{name}": value for n, r in enumerate(rooms) for name, value in [("public_id", r.public_id), ("price", f"{n + 4}5,50")]
+    }
 
     last = studio_client.post("/onboarding/rates", data=prices)
 

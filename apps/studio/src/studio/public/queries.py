@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from studio.contexts.scheduling import obstacle, queries, service
 from studio.contexts.scheduling.prices import NoRate, Price, lowest_hourly
 from studio.contexts.scheduling.queries import Plan, RoomView
-from studio.contexts.scheduling.values import Opening, Source, Span, day_span
+from studio.contexts.scheduling.values import Opening, Source, Span, day_span, is_bookable
 
 STRIP_DAYS = 14
 PREFERRED_MINUTES = 120
@@ -150,9 +150,9 @@ def parse_start(text: str) -> datetime | None:
     """An instant from an address; None for anything that is not a time with a zone."""
     try:
         found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo is not None else None
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
+    return found.astimezone(UTC) if found.tzinfo is not None and is_bookable(found.date()) else None
 
 
 def _lengths(db: Session, plan: Plan, start: datetime) -> tuple[Length, ...]:

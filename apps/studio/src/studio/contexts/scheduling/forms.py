@@ -28,11 +28,12 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Email, InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget, TextInput
 
 from studio.contexts.scheduling.queries import RoomView
-from studio.contexts.scheduling.values import DAY_MINUTES, Opening, Span, to_utc
+from studio.contexts.scheduling.values import DAY_MINUTES, Opening, Span, is_bookable, to_utc
 from studio.errors import BadInput
 from studio.web.forms import StudioForm
 
@@ -54,7 +55,14 @@ WEEKDAYS = [
     (5, _l("Saturday")),
     (6, _l("Sunday")),
 ]
+STATES = [("confirmed", _l("Confirmed")), ("held", _l("On hold"))]
+GRIDS = [(15, _l("15 minutes")), (30, _l("30 minutes")), (60, _l("60 minutes"))]
 PRICE_MINOR_MAX = 100_000_000
+
+
+def options(pairs: Iterable[tuple[object, str]]) -> list[SelectChoice]:
+    """Values and labels as WTForms wants them."""
+    return [SelectChoice(str(value), label) for value, label in pairs]
 
 
 class MoneyField(Field):  # type: ignore[misc]  # WTForms ships no types
@@ -112,9 +120,14 @@ class PlaceForm(StudioForm):
     start = TimeField(_l("From"), [InputRequired(_l("Enter when it starts."))])
     end = TimeField(_l("To"), [InputRequired(_l("Enter when it ends."))])
 
+    def validate_date(self, field: Field) -> None:
+        """A mistyped century is no date."""
+        if field.data is not None and not is_bookable(field.data):
+            raise ValidationError(_("Choose a date."))
+
     def offer(self, rooms: Sequence[RoomView]) -> None:
         """Set the rooms to choose from."""
-        self.room.choices = [(r.public_id, r.name) for r in rooms]
+        self.room.choices = options((r.public_id, r.name) for r in rooms)
 
     def place(self, span: Span, zone: ZoneInfo) -> None:
         """Fill in a time."""
@@ -145,7 +158,7 @@ class BookingForm(PlaceForm):
     email = EmailField(_l("Client's e-mail"), [Optional(), Email(_l("Enter an e-mail address such as name@example.com.")), Length(max=254)])
     title = StringField(_l("Title"), [Optional(), Length(max=200)])
     notes = TextAreaField(_l("Notes"), [Optional(), Length(max=5000)])
-    state = RadioField(_l("State"), choices=[("confirmed", _l("Confirmed")), ("held", _l("On hold"))], default="confirmed")
+    state = RadioField(_l("State"), choices=options(STATES), default="confirmed")
 
     def validate_email(self, field: Field) -> None:
         """An address belongs to a named client."""
@@ -159,7 +172,7 @@ class DetailsForm(StudioForm):
     version = HiddenField(validators=[DataRequired()])
     title = StringField(_l("Title"), [DataRequired(_l("Enter a title.")), Length(max=200)])
     notes = TextAreaField(_l("Notes"), [Optional(), Length(max=5000)])
-    state = RadioField(_l("State"), choices=[("confirmed", _l("Confirmed")), ("held", _l("On hold"))])
+    state = RadioField(_l("State"), choices=options(STATES))
 
 
 class MoveForm(PlaceForm):
@@ -173,12 +186,10 @@ class RoomForm(StudioForm):
 
     version = HiddenField()
     name = StringField(_l("Name"), [DataRequired(_l("Give the room a name.")), Length(max=120)])
-    kind = SelectField(_l("Kind"), choices=ROOM_KINDS)
+    kind = SelectField(_l("Kind"), choices=options(ROOM_KINDS))
     capacity = IntegerField(_l("People it holds"), [InputRequired(), NumberRange(1, 999)], default=4)
     description = TextAreaField(_l("What is in it"), [Optional(), Length(max=2000)], description=_l("Shown on your public page."))
-    slot_minutes = SelectField(
-        _l("Bookings start every"), coerce=int, choices=[(15, _l("15 minutes")), (30, _l("30 minutes")), (60, _l("60 minutes"))], default=30
-    )
+    slot_minutes = SelectField(_l("Bookings start every"), coerce=int, choices=options(GRIDS), default=30)
     min_minutes = IntegerField(_l("Shortest online booking, in minutes"), [InputRequired(), NumberRange(15, DAY_MINUTES)], default=60)
     max_minutes = IntegerField(_l("Longest online booking, in minutes"), [InputRequired(), NumberRange(15, DAY_MINUTES)], default=720)
     min_notice_hours = IntegerField(_l("Notice for online bookings, in hours"), [InputRequired(), NumberRange(0, 720)], default=2)
@@ -191,7 +202,7 @@ class RoomRow(Form):  # type: ignore[misc]  # WTForms ships no types
 
     public_id = HiddenField()
     name = StringField(_l("Name"), [DataRequired(_l("Give the room a name.")), Length(max=120)])
-    kind = SelectField(_l("Kind"), choices=ROOM_KINDS, default="live")
+    kind = SelectField(_l("Kind"), choices=options(ROOM_KINDS), default="live")
     capacity = IntegerField(_l("People"), [InputRequired(_l("How many people does it hold?")), NumberRange(1, 999)], default=4)
 
 
@@ -275,7 +286,7 @@ class SpecialRateForm(StudioForm):
     room = SelectField(_l("Room"))
     price = MoneyField(_l("Price of an hour"), [InputRequired(_l("Enter the price of an hour."))])
     weekdays = SelectMultipleField(
-        _l("Days"), coerce=int, choices=WEEKDAYS, widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+        _l("Days"), coerce=int, choices=options(WEEKDAYS), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
     )
     from_time = TimeField(_l("From"), [InputRequired()])
     to_time = TimeField(_l("To"), [InputRequired()])

@@ -17,7 +17,7 @@ from studio.contexts.scheduling.errors import span_text
 from studio.contexts.scheduling.prices import NoRate
 from studio.contexts.scheduling.queries import BookingView, RoomView
 from studio.contexts.scheduling.service import ClientInput
-from studio.contexts.scheduling.values import Source, Span, to_utc
+from studio.contexts.scheduling.values import Source, Span, is_bookable, to_utc
 from studio.contexts.settings import queries as settings
 from studio.db import new_public_id
 from studio.errors import BadInput
@@ -198,8 +198,10 @@ def _room(db: Session, wanted: str) -> RoomView:
 def _span(starts_at: datetime, ends_at: datetime, zone: ZoneInfo, *, longest: int | None = MINUTES_MAX) -> Span:
     try:
         span = Span(starts_at=_instant(starts_at, zone), ends_at=_instant(ends_at, zone))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise BadInput("starts_at", _("The clocks go forward over that time, so it does not exist.")) from error
+    if not is_bookable(span.starts_at.date()) or not is_bookable(span.ends_at.date()):
+        raise BadInput("starts_at", _("Choose a date."))
     if span.ends_at <= span.starts_at:
         raise BadInput("ends_at", _("The end must be after the start."))
     if longest is not None and span.minutes > longest:

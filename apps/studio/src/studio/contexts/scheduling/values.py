@@ -8,6 +8,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 DAY_MINUTES = 24 * 60
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)  # days beyond are typing errors, and arithmetic on them can overflow
 
 
 class State(StrEnum):
@@ -65,6 +66,11 @@ class Opening:
     weekday: int
     opens_minute: int
     closes_minute: int
+
+
+def is_bookable(day: date) -> bool:
+    """Whether a day is one that a booking could be on at all."""
+    return FIRST_DAY <= day <= LAST_DAY
 
 
 def to_utc(wall: datetime, zone: ZoneInfo) -> datetime:

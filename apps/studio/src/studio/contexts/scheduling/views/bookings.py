@@ -16,7 +16,7 @@ from studio.contexts.scheduling.errors import BookingRefused, span_text
 from studio.contexts.scheduling.forms import BookingForm, DetailsForm, MoveForm, PlaceForm
 from studio.contexts.scheduling.queries import BookingView, Plan
 from studio.contexts.scheduling.service import ClientInput
-from studio.contexts.scheduling.values import Source, Span, State, day_span
+from studio.contexts.scheduling.values import Source, Span, State, day_span, is_bookable
 from studio.contexts.scheduling.views.calendar import asked_day, wall
 from studio.contexts.scheduling.views.pages import blueprint, done, is_fragment, is_writable, now
 from studio.contexts.settings import queries as settings_queries
@@ -195,7 +195,7 @@ def _suggest(form: BookingForm, settings: Settings) -> None:
         end = start + timedelta(minutes=DEFAULT_MINUTES)
     form.date.data, form.start.data, form.end.data = start.date(), start.time(), end.time()
     wanted = request.args.get("room")
-    form.room.data = wanted if wanted in {value for value, _name in form.room.choices} else None
+    form.room.data = wanted if wanted in {choice.value for choice in form.room.choices} else None
     form.client.data = request.args.get("client", "")
     form.token.data = new_public_id()
 
@@ -206,7 +206,7 @@ def _takes_next(form: BookingForm, settings: Settings) -> bool:
         start, end = (datetime.fromisoformat(part) for part in request.form.get("take", "").split("/"))
     except ValueError:
         return False
-    if start.tzinfo is None or end.tzinfo is None or end <= start:
+    if start.tzinfo is None or end.tzinfo is None or end <= start or not is_bookable(start.date()) or not is_bookable(end.date()):
         return False
     form.place(Span(starts_at=start, ends_at=end), settings.zone)
     return True
@@ -316,6 +316,7 @@ def _version(text: str | None) -> int:
 def _wall_argument(name: str) -> datetime | None:
     """A wall-clock time from the address or the form; None when it is missing or no time."""
     try:
-        return datetime.fromisoformat(request.values.get(name, "")).replace(second=0, microsecond=0, tzinfo=None)
+        found = datetime.fromisoformat(request.values.get(name, "")).replace(second=0, microsecond=0, tzinfo=None)
     except ValueError:
         return None
+    return found if is_bookable(found.date()) else None

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from studio.contexts.scheduling import queries
 from studio.contexts.scheduling.forms import ROOM_KINDS
 from studio.contexts.scheduling.queries import BookingView
-from studio.contexts.scheduling.values import Opening, Span, State, minute_of
+from studio.contexts.scheduling.values import Opening, Span, State, is_bookable, minute_of
 from studio.contexts.scheduling.views.pages import blueprint, is_writable, now
 from studio.contexts.settings import queries as settings_queries
 from studio.errors import BadInput
@@ -103,9 +103,10 @@ def bookings_json() -> Response:
 def asked_day(zone: ZoneInfo, instant: datetime) -> date:
     """The day in the address, else today on the wall."""
     try:
-        return date.fromisoformat(request.args.get("date", ""))
+        asked = date.fromisoformat(request.args.get("date", ""))
     except ValueError:
-        return instant.astimezone(zone).date()
+        asked = date.min
+    return asked if is_bookable(asked) else instant.astimezone(zone).date()
 
 
 def shown_hours(hours: tuple[Opening, ...]) -> tuple[str, str]:
@@ -125,7 +126,7 @@ def _asked_range(zone: ZoneInfo) -> Span:
         start, end = (datetime.fromisoformat(request.args[name]).replace(tzinfo=None) for name in ("start", "end"))
     except (KeyError, ValueError) as error:
         raise BadInput("start", _("Give start and end as 2026-11-24T00:00.")) from error
-    if not timedelta() < end - start <= timedelta(days=RANGE_DAYS_MAX):
+    if not is_bookable(start.date()) or not timedelta() < end - start <= timedelta(days=RANGE_DAYS_MAX):
         raise BadInput("end", _("Ask for one moment at the least and two months at the most."))
     first, last = (minute_of(w.date(), w.hour * 60 + w.minute, zone) for w in (start, end))
     return Span(starts_at=first, ends_at=last)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from studio.contexts.scheduling import queries, rooms
-from studio.contexts.scheduling.forms import ROOM_KINDS, WEEKDAYS, HoursForm, RatesForm, RoomForm, SpecialRateForm
+from studio.contexts.scheduling.forms import ROOM_KINDS, WEEKDAYS, HoursForm, RatesForm, RoomForm, SpecialRateForm, options
 from studio.contexts.scheduling.queries import RoomView
 from studio.contexts.scheduling.rooms import RoomInput
 from studio.contexts.scheduling.views.pages import blueprint, is_writable, now
@@ -165,7 +165,7 @@ def special_form(all_rooms: list[RoomView], currency: str) -> SpecialRateForm:
     """An empty or submitted form for a special rate."""
     form = SpecialRateForm()
     form.price.use(currency)
-    form.room.choices = [("", _("Every room")), *((r.public_id, r.name) for r in all_rooms)]
+    form.room.choices = options([("", _("Every room")), *((r.public_id, r.name) for r in all_rooms)])
     return form
 
 
