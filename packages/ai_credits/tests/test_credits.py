@@ -258,6 +258,49 @@ def test_an_ended_allowance_grants_no_further_month(ledger, account, allow, tran
     assert (available(ledger, account), ledger.balance(account).next_grant_at) == (0, None)
 
 
+def test_an_allowance_with_an_end_dies_there_and_grants_nothing_after(ledger, account, allow, clock):
+    allow(50, key="paid", ends_at=ANCHOR + timedelta(days=14))
+    before = ledger.balance(account)
+
+    clock.now = ANCHOR + timedelta(days=14)
+
+    after = ledger.balance(account)
+    assert (before.available, before.next_grant_at) == (50, None)
+    assert (after.available, after.next_grant_at) == (0, None)
+
+
+def test_a_later_end_goes_on_from_there(ledger, account, allow, clock):
+    month = datetime(ANCHOR.year, ANCHOR.month + 1, ANCHOR.day, tzinfo=UTC)
+    allow(50, key="first", ends_at=month)
+    ledger.settle(ledger.hold(account, model="unit", estimate=tokens(20), key="work").id, tokens(20))
+
+    allow(50, key="second", ends_at=month + timedelta(days=300))
+
+    same_month = available(ledger, account)
+    clock.now = month
+    assert (same_month, available(ledger, account)) == (30, 50)
+
+
+def test_a_paid_period_that_is_set_late_grants_its_credit_once(ledger, account, allow, clock):
+    month = datetime(ANCHOR.year, ANCHOR.month + 1, ANCHOR.day, tzinfo=UTC)
+    allow(50, key="first", ends_at=month)
+    clock.now = month + timedelta(days=3)
+    unpaid = available(ledger, account)
+
+    allow(50, key="renewed", anchor_at=month, ends_at=month + timedelta(days=28))
+    allow(50, key="renewed", anchor_at=month, ends_at=month + timedelta(days=28))
+
+    assert (unpaid, available(ledger, account)) == (0, 50)
+
+
+def test_a_period_that_is_over_when_it_is_set_grants_nothing(ledger, account, allow, clock):
+    clock.now = ANCHOR + timedelta(days=40)
+
+    allow(50, key="late", ends_at=ANCHOR + timedelta(days=30))
+
+    assert available(ledger, account) == 0
+
+
 def test_ending_an_allowance_leaves_what_was_bought(ledger, account, allow, give, transaction):
     allow(50, key="start")
     give(20, kind="pack")
@@ -268,7 +311,7 @@ def test_ending_an_allowance_leaves_what_was_bought(ledger, account, allow, give
     assert available(ledger, account) == 20
 
 
-@pytest.mark.parametrize("options", [{"timezone": "Mars/Olympus"}, {"anchor_at": datetime(2026, 1, 1)}, {"rule": ""}])  # noqa: DTZ001
+@pytest.mark.parametrize("options", [{"timezone": "Mars/Olympus"}, {"anchor_at": datetime(2026, 1, 1)}, {"rule": ""}, {"ends_at": ANCHOR}])  # noqa: DTZ001
 def test_a_malformed_allowance_is_refused(allow, options):
     with pytest.raises(errors.BadInput):
         allow(50, key="k", **options)

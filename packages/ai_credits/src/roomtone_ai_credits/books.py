@@ -52,14 +52,16 @@ class Books:
     @property
     def next_grant_at(self) -> datetime | None:
         """When the next monthly grant falls due."""
-        return min((allowance.next_at for allowance in self.allowances if allowance.is_active and allowance.amount), default=None)
+        return min(
+            (at for allowance in self.allowances if allowance.is_active and allowance.amount and (at := allowance.next_at)), default=None
+        )
 
     @property
     def next_change_at(self) -> datetime | None:
         """When time alone next changes something: a hold or a lot ends, or a month begins."""
         changes = [hold.expires_at for hold in self.open_holds]
         changes += [lot.expires_at for lot in self.lots.values() if lot.expires_at and lot.expires_at > self.now]
-        changes += [allowance.next_at for allowance in self.allowances if allowance.is_active]
+        changes += [at for allowance in self.allowances if allowance.is_active and (at := allowance.next_at)]
         return min(changes, default=None)
 
     def live_lots(self) -> list[Lot]:
@@ -161,7 +163,7 @@ class Books:
 
     def _grant_months(self) -> None:
         for index, due in enumerate(self.allowances):
-            if due.is_active and due.next_at <= self.now:
+            if due.is_active and (at := due.next_at) and at <= self.now:
                 self.allowances[index] = replace(due, next_period=due.next_period + 1, granted=due.amount)
                 if due.amount:
                     self.issue_month(
@@ -170,7 +172,7 @@ class Books:
 
     def issue_month(self, allowance: Allowance, amount: int, key: str, period: int, note: Note | None = None) -> None:
         """Issue credits that die with `period` of the allowance."""
-        expires_at = allowance.starts_at(period + 1)
+        expires_at = allowance.expires_at(period)
         self.issue(amount=amount, key=key, kind=LotKind.allowance, expires_at=expires_at, rule=allowance.rule, period=period, note=note)
 
     def _repay(self) -> None:

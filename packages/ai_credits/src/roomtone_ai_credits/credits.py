@@ -106,13 +106,23 @@ class AiCredits:
         return Grant(account=account, key=key, amount=entry.amount, at=entry.at, replayed=booked is not None)
 
     def set_allowance(
-        self, session: Session, account: str, *, amount: int, anchor_at: datetime, key: str, rule: str = "plan", timezone: str = "UTC"
+        self,
+        session: Session,
+        account: str,
+        *,
+        amount: int,
+        anchor_at: datetime,
+        key: str,
+        ends_at: datetime | None = None,
+        rule: str = "plan",
+        timezone: str = "UTC",
     ) -> None:
         """Give `amount` >= 0 each month from `anchor_at` on, each month's credit dying with its month.
 
         Months are counted from the anchor on the wall clock of `timezone`; the 31st is the last day of shorter months. Months that had
         ended before this call are not made up for. Within a month, less takes nothing back and more grants the difference. Another
-        anchor (or zone) under the same `rule` ends the old allowance and lets its unused credit expire.
+        anchor (or zone) under the same `rule` ends the old allowance and lets its unused credit expire. At `ends_at`, such as the end of
+        what is paid, the credit dies and no more comes; setting the allowance again with a later end goes on from there.
 
         Raises: BadAmount, BadInput, IdempotencyConflict.
         Effects: locks the account until the session's transaction ends.
@@ -120,8 +130,11 @@ class AiCredits:
         if amount != 0:
             amounts.positive(amount)
         anchor_at = _instant("anchor_at", anchor_at)
-        wanted = Allowance(rule=_key(rule, "rule", 100), amount=amount, anchor_at=anchor_at, timezone=_zone(timezone))
-        fingerprint = ledger.digest("set_allowance", rule, amount, anchor_at.isoformat(), timezone)
+        ends_at = _instant("ends_at", ends_at) if ends_at else None
+        if ends_at and ends_at <= anchor_at:
+            raise BadInput("ends_at", ends_at, f"after anchor_at, {anchor_at.isoformat()}")
+        wanted = Allowance(rule=_key(rule, "rule", 100), amount=amount, anchor_at=anchor_at, timezone=_zone(timezone), ends_at=ends_at)
+        fingerprint = ledger.digest("set_allowance", rule, amount, anchor_at.isoformat(), timezone, ends_at.isoformat() if ends_at else "")
         with self._opened(session.connection(), account) as page:
             if not page.replayed(f"allowance:{_key(key)}", fingerprint):
                 note = Note(digest=fingerprint, reason=f"{rule}: {amounts.show(amount)} a month")

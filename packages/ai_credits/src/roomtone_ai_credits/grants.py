@@ -40,9 +40,9 @@ def set_allowance(books: Books, wanted: Allowance, *, key: str, note: Note) -> N
     """Give `wanted.amount` from now on. Another anchor under the same rule ends, and its unused credit with it.
 
     Within one period the most that was given counts: setting less takes nothing back, setting more grants the difference.
-    An anchor that is the start of the running period of the old one continues that period.
+    An anchor that is the start of the running period of the old one continues that period, and a later end lengthens it.
     """
-    period = wanted.period_at(books.now)
+    period = -1 if wanted.is_over(books.now) else wanted.period_at(books.now)
     given = _take_over(books, wanted, period)
     begun = replace(wanted, next_period=period + 1, granted=max(given, wanted.amount) if period >= 0 else 0)
     known = next((index for index, allowance in enumerate(books.allowances) if _is_same(allowance, wanted)), None)
@@ -75,7 +75,7 @@ def _take_over(books: Books, wanted: Allowance, period: int) -> int:
             given = max(given, other.granted)
             books.allowances[index] = replace(other, is_active=False, granted=0)
             if other.is_active:
-                _move_end(books, wanted.rule, wanted.starts_at(period + 1))
+                _move_end(books, wanted.rule, wanted.expires_at(period))
         elif other.is_active and not _is_same(other, wanted):
             _end(books, index)
     return given

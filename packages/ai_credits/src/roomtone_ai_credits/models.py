@@ -134,6 +134,7 @@ class AllowanceRow(Row):
     rule: Mapped[str] = mapped_column(String(100), primary_key=True)
     anchor_at: Mapped[datetime] = mapped_column(primary_key=True)
     timezone: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ends_at: Mapped[datetime | None]
     amount: Mapped[int]
     next_period: Mapped[int] = mapped_column(Integer)
     granted: Mapped[int]

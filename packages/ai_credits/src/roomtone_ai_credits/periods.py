@@ -20,6 +20,8 @@ class Allowance:
     amount: int
     anchor_at: datetime
     timezone: str = "UTC"
+    ends_at: datetime | None = None
+    """From when on nothing more is granted, and what was granted is dead; None: for ever."""
     next_period: int = 0
     """The first period whose grant is not booked."""
     granted: int = 0
@@ -45,7 +47,17 @@ class Allowance:
             period -= 1
         return period
 
+    def expires_at(self, period: int) -> datetime:
+        """Return when credit of `period` dies: with the period, or with the allowance."""
+        end = self.starts_at(period + 1)
+        return min(end, self.ends_at) if self.ends_at else end
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the allowance has ended by time."""
+        return self.ends_at is not None and self.ends_at <= now
+
     @property
-    def next_at(self) -> datetime:
-        """When the next grant falls due."""
-        return self.starts_at(self.next_period)
+    def next_at(self) -> datetime | None:
+        """When the next grant falls due; None when no more will."""
+        at = self.starts_at(self.next_period)
+        return None if self.is_over(at) else at

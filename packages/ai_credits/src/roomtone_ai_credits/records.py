@@ -93,6 +93,6 @@ def from_postings(account_id: int, entry: Entry) -> list[dict[str, Any]]:
 
 _LOT = ("number", "granted", "remaining", "held", "granted_at", "expires_at", "rule", "period")
 _HOLD = ("id", "key", "digest", "amount", "held_at", "expires_at", "card_version", "model", "feature", "charged", "is_late")
-_ALLOWANCE = ("rule", "amount", "anchor_at", "timezone", "next_period", "granted", "is_active")
+_ALLOWANCE = ("rule", "amount", "anchor_at", "timezone", "ends_at", "next_period", "granted", "is_active")
 _ENTRY = ("seq", "key", "at", "amount", "balance_after")
 _NOTE = ("digest", "reason", "actor", "hold_id", "model", "feature", "card_version", "usage")

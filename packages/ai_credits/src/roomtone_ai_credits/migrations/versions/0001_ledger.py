@@ -96,6 +96,7 @@ def _create_allowances() -> None:
         sa.Column("rule", sa.String(100), nullable=False),
         sa.Column("anchor_at", AT, nullable=False),
         sa.Column("timezone", sa.String(64), nullable=False),
+        sa.Column("ends_at", AT),
         sa.Column("amount", INT, nullable=False),
         sa.Column("next_period", sa.Integer(), nullable=False),
         sa.Column("granted", INT, nullable=False),
