@@ -29,7 +29,7 @@ PERIOD = {"plan_key": "pro", "interval": Interval.month, "period_start": T0, "pe
         TrialStarted(**WHO, plan_key="pro", interval=Interval.year, until=T0),
         SubscriptionStarted(**WHO, **PERIOD),
         PeriodRenewed(**WHO, **PERIOD),
-        PlanChanged(**WHO, before="starter", after="pro", interval=Interval.month, period_start=T0),
+        PlanChanged(**WHO, before="starter", after="pro", interval=Interval.month, period_start=T0, period_end=T0),
         PhaseChanged(**WHO, before=Phase.active, after=Phase.grace),
         SubscriptionEnded(**WHO, plan_key="pro"),
     ],

@@ -102,6 +102,7 @@ def _paid(
                 after=plan_key,
                 interval=interval,
                 period_start=main.period_start,
+                period_end=main.period_end,
             )
         )
     if main.period_start > told.periods[main.id]:

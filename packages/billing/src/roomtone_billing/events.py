@@ -58,6 +58,7 @@ class PlanChanged(Event):
     after: str
     interval: Interval
     period_start: datetime
+    period_end: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def _period_renewed(services: Services, db: Session, event: PeriodRenewed) -> No
 
 def _plan_changed(services: Services, db: Session, event: PlanChanged) -> None:
     """Another plan within a paid period: credits only ever grow by the difference, so changing to and fro gains nothing."""
-    _allow(services, db, event.account, event.after, anchor=event.period_start, until=event.period_start, key=event.key)
+    _allow(services, db, event.account, event.after, anchor=event.period_start, until=event.period_end, key=event.key)
 
 
 def _subscription_ended(services: Services, db: Session, event: SubscriptionEnded) -> None:
@@ -69,7 +69,7 @@ def _phase_changed(services: Services, db: Session, event: PhaseChanged) -> None
 
 def _allow(services: Services, db: Session, account: str, plan_key: str, *, anchor: datetime, until: datetime, key: str) -> None:
     amount = plan_named(plan_key).limits[AI_CREDITS] * CREDIT
-    services.credits.set_allowance(db, account, amount=amount, anchor_at=anchor, key=key)
+    services.credits.set_allowance(db, account, amount=amount, anchor_at=anchor, ends_at=until, key=key)
 
 
 def _mail_owner(services: Services, db: Session, tenant_key: str, *, key: str, template: str, **context: str) -> None:
