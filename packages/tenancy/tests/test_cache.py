@@ -100,3 +100,12 @@ def test_a_load_that_fails_is_not_remembered_and_wedges_nothing(cache):
         cache.get("a", fail)
 
     assert cache.get("a", Loads("there")) == "there"
+
+
+def test_an_answer_that_is_about_to_change_is_not_remembered():
+    cache = LookupCache(ttl_s=2.0, entries_max=3, is_kept=lambda value: value != "soon")
+    answers = iter(["soon", "now", "later"])
+
+    seen = [cache.get("a", lambda: next(answers)) for _ in range(3)]
+
+    assert seen == ["soon", "now", "now"]

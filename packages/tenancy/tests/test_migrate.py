@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from roomtone_tenancy import errors
 from roomtone_tenancy.engines import ServerEngines
@@ -40,7 +41,7 @@ def _tables(tenancy, key):
     with tenancy.use(key), tenancy.session() as session:
         try:
             session.execute(text("SELECT * FROM half"))
-        except Exception:
+        except DBAPIError:
             return False
         return True
 

@@ -38,25 +38,32 @@ def test_a_tenants_role_reaches_its_own_database_only(postgres_site, tenancy):
             login(postgres_site, tenancy, "a", other)
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TABLE mine (id int)",
-        "CREATE TEMPORARY TABLE mine (id int)",
-        "CREATE SCHEMA mine",
-        "DROP TABLE artist",
-        "TRUNCATE artist",
-        "UPDATE tenancy_stamp SET tenant_id = 'x'",
-        "DELETE FROM tenancy_stamp",
-        "UPDATE alembic_version SET version_num = 'x'",
-        "CREATE ROLE mine",
-        "CREATE DATABASE mine",
-        "SELECT * FROM pg_authid",
-    ],
-)
-def test_a_tenants_role_owns_nothing_and_cannot_change_the_schema_or_the_stamp(postgres_site, tenancy, statement):
-    with login(postgres_site, tenancy, "a", tenancy.tenant("a").database) as connection, pytest.raises(pg.InsufficientPrivilege):
-        connection.execute(statement)
+FORBIDDEN = [
+    "CREATE TABLE mine (id int)",
+    "CREATE TEMPORARY TABLE mine (id int)",
+    "CREATE SCHEMA mine",
+    "DROP TABLE artist",
+    "TRUNCATE artist",
+    "UPDATE tenancy_stamp SET tenant_id = 'x'",
+    "DELETE FROM tenancy_stamp",
+    "UPDATE alembic_version SET version_num = 'x'",
+    "CREATE ROLE mine",
+    "CREATE DATABASE mine",
+    "SELECT * FROM pg_authid",
+]
+
+
+def test_a_tenants_role_owns_nothing_and_cannot_change_the_schema_or_the_stamp(postgres_site, tenancy):
+    allowed = []
+    for statement in FORBIDDEN:
+        with login(postgres_site, tenancy, "a", tenancy.tenant("a").database) as connection:
+            try:
+                connection.execute(statement)
+                allowed.append(statement)
+            except pg.InsufficientPrivilege:
+                pass
+
+    assert allowed == []
 
 
 def test_a_clone_has_its_owner_its_settings_and_none_of_its_templates_roles(postgres_site, tenancy):

@@ -20,11 +20,19 @@ class LookupCache(Generic[K, V]):
     Args:
         ttl_s: how long an answer is believed, seconds; how late this process may learn of another's change.
         entries_max: answers kept; the longest unused goes first.
+        is_kept: whether an answer is worth remembering, when some are about to change.
         timer: seconds that only grow.
     """
 
-    def __init__(self, *, ttl_s: float, entries_max: int, timer: Callable[[], float] = time.monotonic) -> None:
-        self._ttl_s, self._entries_max, self._timer = ttl_s, entries_max, timer
+    def __init__(
+        self,
+        *,
+        ttl_s: float,
+        entries_max: int,
+        is_kept: Callable[[V | None], bool] = lambda _: True,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ttl_s, self._entries_max, self._is_kept, self._timer = ttl_s, entries_max, is_kept, timer
         self._answers: OrderedDict[K, tuple[V | None, float]] = OrderedDict()
         self._loading: dict[K, threading.Event] = {}
         self._changes = 0
@@ -56,7 +64,7 @@ class LookupCache(Generic[K, V]):
 
     def _keep(self, key: K, value: V | None, changes: int) -> None:
         with self._lock:
-            if changes != self._changes:
+            if changes != self._changes or not self._is_kept(value):
                 return  # something changed while we read: the answer may be older than the change
             self._answers[key] = (value, self._timer() + self._ttl_s)
             self._answers.move_to_end(key)

@@ -39,7 +39,7 @@ class Registry:
 
     def __post_init__(self) -> None:
         for name in ("_by_key", "_by_host"):
-            object.__setattr__(self, name, LookupCache[str, Tenant](ttl_s=self.ttl_s, entries_max=self.entries_max))
+            object.__setattr__(self, name, LookupCache[str, Tenant](ttl_s=self.ttl_s, entries_max=self.entries_max, is_kept=_is_settled))
 
     # ── Reads ────────────────────────────────────────────────────────────
 
@@ -246,3 +246,8 @@ def value_of(row: TenantRow) -> Tenant:
         epoch=row.epoch,
         created_at=row.created_at,
     )
+
+
+def _is_settled(tenant: Tenant | None) -> bool:
+    """Whether an answer is worth remembering: a tenant in the making is ready any moment, and someone waits at its door."""
+    return tenant is None or tenant.state not in (TenantState.REQUESTED, TenantState.PROVISIONING)
