@@ -57,7 +57,8 @@ class Deletion:
             case "database":
                 worker.drop_database(place.database)
             case "roles":
-                worker.drop_roles(place)
+                if not worker.drop_roles(place):
+                    raise RuntimeError("something in another database still belongs to the tenant's roles")
             case "removal":
                 self._remove(tenant, lease)
 
