@@ -8,7 +8,7 @@ from pathlib import Path
 # Written in parts, so that this file passes its own test.
 REGISTRIES = [f"{name}.{end}" for name, end in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))]
 REGISTRIES += [f"{name}.{end}" for name, end in (("yarnpkg", "com"), ("jsdelivr", "net"), ("unpkg", "com"), ("npmmirror", "com"))]
-MACHINE = re.compile("|".join(["/" + "work/", "/" + "tmp/[a-z]", "/" + "root/", "/" + "home/[a-z]", "/" + "Users/[a-z]"]))
+MACHINE = re.compile("|".join(["/" + "work/", "/" + "tmp/plan", "/" + "root/", "/" + "home/[a-z]", "/" + "Users/[a-z]"]))
 
 
 def test_no_file_names_a_registrys_host(files, root):

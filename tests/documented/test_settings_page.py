@@ -25,3 +25,10 @@ def test_every_setting_says_what_it_means(name):
 
     assert description
     assert description.endswith(".")
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_used(name):
+    sources = (Path(sys.modules["studio"].__file__).parent).rglob("*.py")
+
+    assert any(f".{name}" in path.read_text() for path in sources if path.name not in {"config.py", "launcher.py"})
