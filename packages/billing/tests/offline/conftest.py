@@ -11,9 +11,10 @@ import pytest
 import stripe
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+from werkzeug.test import Client
+
 from roomtone_billing.offline import OfflineStripe
 from roomtone_billing.offline.specification import Specification
-from werkzeug.test import Client
 
 PREFIX = "#/components/schemas/"
 # What the SDK's version (2026-10-28.endive) has and the document (2026-08-26.dahlia) has not; the objects carry them in addition.
@@ -39,7 +40,9 @@ class Judge:
 
     def __init__(self) -> None:
         schemas = Specification().schemas
-        self._names = {schema["x-resourceId"]: name for name, schema in schemas.items() if "x-resourceId" in schema and not name.startswith("deleted_")}
+        self._names = {
+            schema["x-resourceId"]: name for name, schema in schemas.items() if "x-resourceId" in schema and not name.startswith("deleted_")
+        }
         self._names |= {"item": "item", "line_item": "line_item", "invoice_payment": "invoice_payment"}
         converted = ((f"stripe:{name}", Resource(as_json_schema(schema), DRAFT202012)) for name, schema in schemas.items())
         self._registry: Registry[Any] = Registry().with_resources(converted)

@@ -9,6 +9,7 @@ import stripe
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
 from roomtone_billing.offline.store import Store
 
 PUBLIC = (
@@ -39,7 +40,10 @@ def money_problems(store):
             found.append(f"{name}: total is not the sum of the lines")
         if invoice["amount_paid"] + invoice["amount_remaining"] != invoice["amount_due"]:
             found.append(f"{name}: paid and remaining are not what is due")
-        if invoice["status"] in ("open", "paid", "void") and invoice["amount_due"] != invoice["total"] + invoice["starting_balance"] - invoice["ending_balance"]:
+        if (
+            invoice["status"] in ("open", "paid", "void")
+            and invoice["amount_due"] != invoice["total"] + invoice["starting_balance"] - invoice["ending_balance"]
+        ):
             found.append(f"{name}: the balance it used does not explain what is due")
         if invoice["status"] == "paid" and invoice["amount_remaining"]:
             found.append(f"{name}: paid with a remainder")
@@ -82,7 +86,9 @@ def machine(make_sandbox, judge, tmp_path):
         def come(self, card):
             return self.sandbox.customer(card).id
 
-        @rule(target=subscriptions, customer=customers, price=st.integers(0, 2), trial=st.sampled_from([0, 0, 5]), quantity=st.integers(1, 3))
+        @rule(
+            target=subscriptions, customer=customers, price=st.integers(0, 2), trial=st.sampled_from([0, 0, 5]), quantity=st.integers(1, 3)
+        )
         def subscribe(self, customer, price, trial, quantity):
             items = [{"price": self.prices[price].id, "quantity": quantity}]
             more = {"trial_period_days": trial} if trial else {}

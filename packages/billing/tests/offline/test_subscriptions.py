@@ -199,7 +199,11 @@ def test_month_to_year_begins_a_new_period_and_credits_the_rest(sandbox):
     yearly = sandbox.price(25000, interval="year")
     changed = sandbox.v1.subscriptions.update(
         subscription.id,
-        {"items": [{"id": subscription["items"].data[0].id, "price": yearly.id}], "proration_behavior": "always_invoice", "expand": ["latest_invoice"]},
+        {
+            "items": [{"id": subscription["items"].data[0].id, "price": yearly.id}],
+            "proration_behavior": "always_invoice",
+            "expand": ["latest_invoice"],
+        },
     )
 
     assert changed.latest_invoice.total == 22500

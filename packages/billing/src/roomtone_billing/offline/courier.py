@@ -100,11 +100,12 @@ class Courier:
 
     def _send(self, delivery: Object) -> tuple[int | None, str | None]:
         with self._lock:
-            secret = deliveries.secret(self._world, delivery)
+            destination = deliveries.destination(self._world, delivery)
             event = self._world.store.find("event", delivery["event"])
             now = self._world.now
-        if secret is None or event is None:
+        if destination is None or event is None:
             return None, "the endpoint or the event is gone"
+        url, secret = destination
         body = json.dumps(event, indent=2).encode()
         headers = {
             "Content-Type": "application/json; charset=utf-8",
@@ -112,7 +113,7 @@ class Courier:
             "Stripe-Signature": sign(body, secret, at=now),
         }
         try:
-            status = self._post(delivery["url"], body, headers)
+            status = self._post(url, body, headers)
         except OSError as error:
             return None, f"{type(error).__name__}: {error}"
         return status, None if 200 <= status < 300 else f"answered {status}"

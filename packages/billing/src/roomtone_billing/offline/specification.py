@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -21,8 +22,7 @@ class Specification:
     """The supported operations' parameters, the resources' schemas, and the names of the paths that are not supported."""
 
     def __init__(self) -> None:
-        packed = files("roomtone_billing.offline").joinpath("data/stripe.json.gz").read_bytes()
-        self._document: Object = json.loads(gzip.decompress(packed))
+        self._document = _document()
 
     @property
     def version(self) -> str:
@@ -53,6 +53,13 @@ class Specification:
         extra = NEWER_PARAMETERS.get(operation)
         known = schema if extra is None else {**schema, "properties": {**schema["properties"], **extra}}
         return _object(params, known, "", is_top=True)  # type: ignore[no-any-return]
+
+
+@cache
+def _document() -> Object:
+    """The shipped part of Stripe's document, read once: nobody changes it."""
+    packed = files("roomtone_billing.offline").joinpath("data/stripe.json.gz").read_bytes()
+    return json.loads(gzip.decompress(packed))  # type: ignore[no-any-return]
 
 
 def _object(value: Any, schema: Object, name: str, *, is_top: bool = False) -> Any:

@@ -32,7 +32,6 @@ def queue(world: World, event: Object, endpoint: Object) -> Object:
             "event": event["id"],
             "type": event["type"],
             "endpoint": endpoint["id"],
-            "url": endpoint["url"],
             "state": WAITING,
             "attempts": 0,
             "due_at": world.now,
@@ -64,12 +63,13 @@ def record(world: World, delivery_id: str, *, status: int | None, problem: str |
     world.store.change(KIND, delivery_id, **facts)
 
 
-def secret(world: World, delivery: Object) -> str | None:
-    """Return the signing secret of a delivery's endpoint; None when the endpoint is gone."""
+def destination(world: World, delivery: Object) -> tuple[str, str] | None:
+    """Return the address and the signing secret of a delivery's endpoint as they are now; None when the endpoint is gone."""
     if delivery["endpoint"] == CONFIGURED:
-        return world.settings.webhook_secret
+        settings = world.settings
+        return (settings.webhook_url, settings.webhook_secret) if settings.webhook_url else None
     endpoint = world.store.find("webhook_endpoint", delivery["endpoint"])
-    return endpoint["secret"] if endpoint and not endpoint.get("deleted") else None
+    return (endpoint["url"], endpoint["secret"]) if endpoint else None
 
 
 def _lower_pending(world: World, event_id: str) -> None:
