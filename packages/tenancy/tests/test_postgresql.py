@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg import errors as pg
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
-from roomtone_tenancy import errors
+from roomtone_tenancy import Server, errors
 
 
 @pytest.fixture
@@ -126,3 +126,24 @@ def test_work_that_another_connection_locks_is_busy(postgres_site, monkeypatch):
             tenancy.provision("a")
 
     assert tenancy.provision("a").state == "active"
+
+
+def test_an_administrator_who_is_no_superuser_suffices(postgres_site):
+    site, name = postgres_site, "admin_of_test"
+    with site.admin() as admin:
+        admin.execute(f"CREATE ROLE {name} LOGIN CREATEDB CREATEROLE PASSWORD 'p'")
+        url = make_url(site.server_url).set(username=name, password="p").render_as_string(hide_password=False)
+        tenancy = site.tenancy(servers=[Server("main", url)])
+        site.make(tenancy, "a")
+        with tenancy.use("a"), tenancy.session() as session:
+            count = session.scalars(text("SELECT count(*) FROM artist")).one()
+        tenancy.dispose()
+        tenancy.delete("a")
+        orphans = tenancy.orphans()
+        template = tenancy._templates.current("main")
+        admin.execute(f"ALTER DATABASE {template} IS_TEMPLATE false")
+        admin.execute(f"DROP DATABASE {template}")
+        admin.execute(f"DROP ROLE {template}_owner")
+        admin.execute(f"DROP ROLE {name}")
+
+    assert (count, orphans) == (0, [])
