@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from roomtone_billing import Interval, Phase
-from roomtone_billing.errors import GatewayUnavailable, UnknownAccount, UnknownPrice
+from roomtone_billing.errors import AlreadySubscribed, GatewayUnavailable, UnknownAccount, UnknownPrice
 from roomtone_billing.models import AccountRow
 
 
@@ -32,7 +32,43 @@ def test_first_checkouts_at_once_make_one_customer(host):
 
     with Session(host.engine) as session:
         customer = session.scalar(select(AccountRow.customer))
-    assert urls == {f"https://checkout.test/{customer}/{host.stripe.prices(['pro_month'])[0].id}"}
+    assert {url.split("/")[3] for url in urls} == {customer}
+    assert len(host.stripe.checkouts) == 1
+
+
+def test_a_second_tab_closes_the_first(host):
+    host.start_trial()
+    host.billing.publish()
+    checkout(host)
+    later = checkout(host)
+
+    assert [later.split("/")[4]] == list(host.stripe.checkouts)
+
+
+def test_a_first_tab_paid_while_the_second_opens_leaves_one_subscription(host):
+    host.start_trial()
+    host.billing.publish()
+    customer = checkout(host).split("/")[3]
+    create = host.stripe.create_checkout
+
+    def pay_meanwhile(**asked):
+        host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+        return create(**asked)
+
+    host.stripe.create_checkout = pay_meanwhile
+    with pytest.raises(AlreadySubscribed):
+        checkout(host)
+
+    assert host.stripe.checkouts == {}
+
+
+def test_a_page_that_expired_by_itself_does_not_stop_another(host):
+    host.start_trial()
+    host.billing.publish()
+    checkout(host)
+    host.stripe.checkouts.clear()
+
+    assert checkout(host)
 
 
 def test_a_checkout_that_fails_after_making_the_customer_makes_no_second_one(host):

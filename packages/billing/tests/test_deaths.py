@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import event, text
+
 from roomtone_billing import Phase, SubscriptionStarted
 from roomtone_billing.plans import Interval
-from sqlalchemy import event, text
 
 
 class Died(BaseException):

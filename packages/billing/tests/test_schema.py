@@ -33,7 +33,7 @@ def test_upgrading_again_changes_nothing_and_leaves_the_hosts_version_table_alon
 
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "host"
-        assert connection.scalar(text("SELECT version_num FROM billing_alembic_version")) == "0001"
+        assert connection.scalar(text("SELECT version_num FROM billing_alembic_version")) == "0002"
     engine.dispose()
 
 

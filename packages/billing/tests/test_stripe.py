@@ -127,10 +127,10 @@ def test_the_owner_is_read_from_the_metadata_and_a_missing_customer_has_none():
 def test_a_checkout_sells_one_subscription_in_the_customers_language():
     stripe_, wire = gateway((200, example("checkout.session")), (200, example("checkout.session", url=None)))
     asked = {"customer": "cus_1", "account": "a", "price": "price_1", "success_url": "http://s", "cancel_url": "http://c"}
-    url = stripe_.create_checkout(**asked, locale="fr", key="k")
+    page = stripe_.create_checkout(**asked, locale="fr", key="k")
     params = wire.asked[0][2]
 
-    assert url == EXAMPLES["checkout.session"]["url"]
+    assert (page.id, page.url) == (EXAMPLES["checkout.session"]["id"], EXAMPLES["checkout.session"]["url"])
     assert (params["mode"], params["line_items[0][price]"], params["locale"]) == (["subscription"], ["price_1"], ["fr"])
     with pytest.raises(MalformedTruth, match="no url"):
         stripe_.create_checkout(**asked, locale=None, key="k")

@@ -44,7 +44,12 @@ class World:
         self.dashboard = stripe.StripeClient("sk_test_offline", http_client=self.offline.http_client()).v1
 
     def buy(self, plan: str, interval: Interval = Interval.month, number: str = "4242424242424242") -> int:
-        url = self.billing.account("a").checkout(plan=plan, interval=interval, success_url="http://s/", cancel_url="http://c/")
+        return self.pay_at(self.checkout(plan, interval), number)
+
+    def checkout(self, plan: str, interval: Interval = Interval.month) -> str:
+        return self.billing.account("a").checkout(plan=plan, interval=interval, success_url="http://s/", cancel_url="http://c/")
+
+    def pay_at(self, url: str, number: str = "4242424242424242") -> int:
         typed = {"number": number, "expiry": "12 / 40", "cvc": "123", "name": "A"}
         return self.browser.post(url.removeprefix("http://127.0.0.1:4242"), data=typed).status_code
 
@@ -138,6 +143,16 @@ def test_a_declined_card_at_the_checkout_leaves_the_trial(world):
     assert world.buy("pro", number="4000000000000002") == 402
     assert world.settle() is Phase.trialing
     assert world.count(SubscriptionStarted) == 0
+
+
+def test_of_two_tabs_only_the_later_can_pay(world):
+    urls = [world.checkout("pro"), world.checkout("starter")]
+    answers = [world.pay_at(url) for url in urls]
+    world.settle()
+
+    assert answers[1] == 303
+    assert len(world.dashboard.subscriptions.list({"status": "all"}).data) == 1
+    assert world.billing.account("a").access().plan_key == "starter"
 
 
 def test_each_month_renews_once_and_keeps_the_day_of_the_month(world):

@@ -92,7 +92,7 @@ def decide(
     """The access of an account at `now`. Once there is a subscription, the local trial counts no more."""
     main = snapshot.main() if snapshot else None
     if snapshot is None or main is None:
-        timelines = [((trial.started_at, Phase.trialing), *_ended(trial.until, policy))] if trial else []
+        timelines = [((min(trial.started_at, now), Phase.trialing), *_ended(trial.until, policy))] if trial else []
         return Access(
             account=account,
             plan_key=trial.plan_key if trial else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from . import snapshot, sync
 from .access import Access, Phase
-from .errors import AlreadySubscribed, NoCustomer, NotPublished, UnknownAccount
+from .errors import AlreadySubscribed, GatewayRefused, NoCustomer, NotPublished, UnknownAccount
 from .gateway import Gateway
 from .models import AccountRow
 from .plans import Interval
@@ -80,7 +81,8 @@ class Account:
             AlreadySubscribed: it has a living subscription; use the portal.
             GatewayError: Stripe could not be asked.
         Effects:
-            Creates the account's customer at Stripe, once; fetches its truth first when there is one.
+            Creates the account's customer at Stripe, once; fetches its truth first; closes the page opened before, so that of two tabs
+            only the later can pay.
         """
         lookup_key = self._rules.catalogue.plan(plan).lookup_key(interval)
         customer = self._customer()
@@ -90,7 +92,7 @@ class Account:
         prices = self._gateway.prices([lookup_key])
         if not prices:
             raise NotPublished(lookup_key)
-        return self._gateway.create_checkout(
+        page = self._gateway.create_checkout(
             customer=customer,
             account=self.account,
             price=prices[0].id,
@@ -99,6 +101,8 @@ class Account:
             locale=locale,
             key=f"checkout-{uuid.uuid4().hex}",
         )
+        self._replace_checkout(page.id)
+        return page.url
 
     def portal(self, *, return_url: str, locale: str | None = None) -> str:
         """Open the customer's portal at Stripe; returns its address.
@@ -131,6 +135,22 @@ class Account:
             )
             for one in newest[:limit]
         ]
+
+    def _replace_checkout(self, checkout: str) -> None:
+        """Close the page opened before; if it was paid a moment ago, close the new one and refuse."""
+        with writing(self._engine) as session:
+            row = session.get_one(AccountRow, self.account, with_for_update=True)
+            before, row.checkout = row.checkout, checkout
+        if before is None:
+            return
+        try:
+            self._gateway.expire_checkout(before)
+        except GatewayRefused:
+            current = self.sync()
+            if current.is_subscribed:
+                with suppress(GatewayRefused):
+                    self._gateway.expire_checkout(checkout)
+                raise AlreadySubscribed(self.account, current.plan_key) from None
 
     def _row(self) -> AccountRow:
         with Session(self._engine, expire_on_commit=False) as session:

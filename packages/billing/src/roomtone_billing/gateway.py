@@ -19,6 +19,14 @@ class CustomerOwner:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckoutPage:
+    """An open checkout: its id at Stripe and its address."""
+
+    id: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PublishedPrice:
     """An active price at Stripe that carries one of our lookup keys."""
 
@@ -55,8 +63,11 @@ class Gateway(Protocol):
 
     def create_checkout(
         self, *, customer: str, account: str, price: str, success_url: str, cancel_url: str, locale: str | None, key: str
-    ) -> str:
-        """Open a checkout page for a subscription; returns its address."""
+    ) -> CheckoutPage:
+        """Open a checkout page for a subscription."""
+
+    def expire_checkout(self, checkout: str) -> None:
+        """Close a checkout page. Raises `GatewayRefused` when it is no longer open: paid, or expired."""
 
     def create_portal(self, *, customer: str, return_url: str, locale: str | None) -> str:
         """Open the customer's portal; returns its address."""

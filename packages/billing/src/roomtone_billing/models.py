@@ -73,6 +73,7 @@ class AccountRow(Row):
     trial_started_at: Mapped[datetime | None]
     trial_until: Mapped[datetime | None]
     customer: Mapped[str | None] = mapped_column(String(255), unique=True)
+    checkout: Mapped[str | None] = mapped_column(String(255))
     snapshot: Mapped[dict[str, Any] | None]
     synced_at: Mapped[datetime | None]
     announced: Mapped[dict[str, Any] | None]

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from .errors import GatewayError, GatewayRefused, GatewayUnavailable
-from .gateway import CustomerOwner, PublishedPrice
+from .gateway import CheckoutPage, CustomerOwner, PublishedPrice
 from .plans import Interval
 from .signature import sign
 from .snapshot import Invoice, PriceRef, Snapshot, Status, Subscription
@@ -42,7 +42,8 @@ class Clock:
 class FakeGateway:
     """Stripe in memory: deterministic, without time of its own; a "month" has 30 days, a "year" 365.
 
-    `fetches` counts calls of `fetch`; put errors into `failures` and the next calls raise them, one each.
+    `fetches` counts calls of `fetch`, `checkouts` maps the open pages to their customers; put errors into `failures` and the
+    next calls raise them, one each.
     """
 
     livemode = False
@@ -52,6 +53,7 @@ class FakeGateway:
         self.fetches = 0
         self.failures: list[GatewayError] = []
         self._clock = clock
+        self.checkouts: dict[str, str] = {}
         self._made: dict[str, str] = {}
         self._owners: dict[str, CustomerOwner] = {}
         self._truth: dict[str, Snapshot] = {}
@@ -83,10 +85,18 @@ class FakeGateway:
 
     def create_checkout(
         self, *, customer: str, account: str, price: str, success_url: str, cancel_url: str, locale: str | None, key: str
-    ) -> str:
+    ) -> CheckoutPage:
         """An address that leads nowhere; `subscribe` does what the customer would do there."""
         self._fail()
-        return f"https://checkout.test/{customer}/{price}"
+        checkout = self._id("cs")
+        self.checkouts[checkout] = customer
+        return CheckoutPage(id=checkout, url=f"https://checkout.test/{customer}/{checkout}/{price}")
+
+    def expire_checkout(self, checkout: str) -> None:
+        """Close an open page; `subscribe` has closed those of its customer."""
+        self._fail()
+        if self.checkouts.pop(checkout, None) is None:
+            raise GatewayRefused(f"checkout {checkout} is not open")
 
     def create_portal(self, *, customer: str, return_url: str, locale: str | None) -> str:
         """An address that leads nowhere; the verbs below do what the customer would do there."""
@@ -125,6 +135,7 @@ class FakeGateway:
     ) -> Subscription:
         """Buy a plan; trialing when there are trial days, else paid at once unless a status says otherwise."""
         now = self._clock()
+        self.checkouts = {checkout: whose for checkout, whose in self.checkouts.items() if whose != customer}
         trial_end = now + timedelta(days=trial_days) if trial_days else None
         subscription = Subscription(
             id=self._id("sub"),

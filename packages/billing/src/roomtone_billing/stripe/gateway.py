@@ -9,7 +9,7 @@ from typing import Any
 import stripe
 
 from ..errors import GatewayRefused, GatewayUnavailable, MalformedTruth
-from ..gateway import CustomerOwner, PublishedPrice
+from ..gateway import CheckoutPage, CustomerOwner, PublishedPrice
 from ..plans import Interval
 from ..snapshot import Snapshot
 from . import translation
@@ -90,8 +90,8 @@ class StripeGateway:
 
     def create_checkout(
         self, *, customer: str, account: str, price: str, success_url: str, cancel_url: str, locale: str | None, key: str
-    ) -> str:
-        """Open a Checkout session that sells one subscription; returns its address."""
+    ) -> CheckoutPage:
+        """Open a Checkout session that sells one subscription."""
         params: Any = {  # Any: the SDK wants the locale as one of its literals; Stripe checks it
             "mode": "subscription",
             "customer": customer,
@@ -108,7 +108,12 @@ class StripeGateway:
             made = self._client.checkout.sessions.create(params, {"idempotency_key": key})
         if made.url is None:
             raise MalformedTruth(f"checkout session {made.id}", "it has no url")
-        return made.url
+        return CheckoutPage(id=made.id, url=made.url)
+
+    def expire_checkout(self, checkout: str) -> None:
+        """Expire a Checkout session; refused when it is complete or expired."""
+        with _asking():
+            self._client.checkout.sessions.expire(checkout)
 
     def create_portal(self, *, customer: str, return_url: str, locale: str | None) -> str:
         """Open a portal session in the account's default configuration; returns its address."""
