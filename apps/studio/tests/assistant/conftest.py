@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
-import roomtone_ai_credits.schema
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from psycopg import sql
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import FunctionModel
-from roomtone_ai_credits import CREDIT, AiCredits
-from roomtone_ai_credits.testing import FrozenClock, fund
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
+import roomtone_ai_credits.schema
 import studio
+from roomtone_ai_credits import CREDIT, AiCredits
+from roomtone_ai_credits.testing import FrozenClock, fund
 from studio.assistant import service
 from studio.assistant.offline import offline_model
 from studio.assistant.rates import OFFLINE_MODEL, RATE_CARD
 from studio.assistant.service import Asker, Office
-from studio.contexts.scheduling import rooms
+from studio.contexts.scheduling import queries, rooms
 from studio.contexts.scheduling.rooms import RoomInput
 from studio.contexts.scheduling.rules import Opening, Span
-from studio.contexts.scheduling.values import Source
 from studio.contexts.scheduling.service import ClientInput, create_booking
+from studio.contexts.scheduling.values import Source
 from studio.contexts.settings import service as settings
 
 VERSIONS = Path(studio.__file__).parent / "migrations/tenant/versions"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # a Monday, 9 in Paris
-ACCOUNT = "belleville"
 OWNER = Asker(user_id="owner", locale="en")
 
 
@@ -72,7 +74,7 @@ class Place:
 
     def left(self) -> int:
         """Whole credits available."""
-        return self.credits.balance(ACCOUNT).available // CREDIT
+        return self.credits.balance(self.office.account).available // CREDIT
 
     def session(self) -> Session:
         return Session(self.engine, expire_on_commit=False)
@@ -81,26 +83,37 @@ class Place:
 KEYS = itertools.count()
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = create_engine(database_url, pool_size=20)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def place(engine: Engine) -> Place:
+@pytest.fixture(scope="session")
+def engine(postgres_url: str) -> Iterator[Engine]:
+    """A migrated database with a studio in it, for the whole run; `place` cleans it for each test."""
+    name = f"assistant_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    engine = create_engine(postgres_url.rsplit("/", 1)[0] + f"/{name}", pool_size=20)
     migrate(engine)
     roomtone_ai_credits.schema.upgrade(engine)
     with Session(engine) as db, db.begin():
         settings.initialise(db, name="Studio Belleville", timezone="Europe/Paris", currency="EUR", locale="fr")
-        a = rooms.save_room(db, RoomInput(public_id=None, version=None, name="Studio A", kind="live", capacity=8))
+        rooms.save_room(db, RoomInput(public_id=None, version=None, name="Studio A", kind="live", capacity=8))
         rooms.save_room(db, RoomInput(public_id=None, version=None, name="Studio B", kind="mix", capacity=3))
         rooms.set_opening(db, [Opening(room_id=None, weekday=d, opens_minute=600, closes_minute=1320) for d in range(7)])
+    yield engine
+    engine.dispose()
+    with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def place(engine: Engine) -> Place:
+    with Session(engine) as db, db.begin():
+        db.execute(text("TRUNCATE allocation, booking, party, assistant_action, assistant_turn, assistant_conversation"))
+        db.execute(text("ALTER SEQUENCE booking_number RESTART"))
         rooms.set_hourly(db, {1: 5000, 2: 3000})
+        a = next(room.public_id for room in queries.rooms(db) if room.name == "Studio A")
     clock = FrozenClock(NOW)
-    credits = AiCredits(engine, rate_card=RATE_CARD, clock=clock)
-    fund(credits, engine, ACCOUNT, 5 * CREDIT)
+    ledger = AiCredits(engine, rate_card=RATE_CARD, clock=clock)
+    account = uuid.uuid4().hex  # the ledger keeps what it is told: each test has an account of its own
+    fund(ledger, engine, account, 5 * CREDIT)
     open_sessions: list[Session] = []
 
     @contextmanager
@@ -113,16 +126,16 @@ def place(engine: Engine) -> Place:
                 open_sessions.remove(db)
 
     office = Office(
-        account=ACCOUNT,
+        account=account,
         studio="Studio Belleville",
         timezone="Europe/Paris",
-        credits=credits,
+        credits=ledger,
         open_db=open_db,
         model_name=OFFLINE_MODEL,
         make_model=offline_model,
         clock=clock,
     )
-    return Place(engine=engine, credits=credits, clock=clock, office=office, a=a, open_sessions=open_sessions)
+    return Place(engine=engine, credits=ledger, clock=clock, office=office, a=a, open_sessions=open_sessions)
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ _LIST = re.compile(
     r"|\bwhat'?s? (?:is )?on\b",
     re.IGNORECASE,
 )
+_CHANGE = re.compile(r"\b(?:delet|cancel|remov|mov|chang|shift|annul|supprim|d[ée]plac|modifi|effac)\w*", re.IGNORECASE)  # beyond it
 _IN_ROOM = re.compile(
     r"\b(?:(?:in|dans|en|au|à)\s+(?P<after>\S.*)$|(?:is|est)\s+(?P<between>.+?)\s+(?:is\s+)?(?:free|libre)\b)", re.IGNORECASE
 )
@@ -99,6 +100,10 @@ def understand(sentence: str, today: date) -> Intent:
     text = " ".join(sentence.split())
     if booking := _BOOK.match(text):
         return _wanting(booking["rest"], today)
+    return None if _CHANGE.search(text) else _asking(text, today)
+
+
+def _asking(text: str, today: date) -> Intent:
     said = read(text, today)
     if _NO_DATE.search(said.rest):
         return Missing(what="day")

@@ -86,7 +86,7 @@ def run(model: Model, desk: Desk, *, question: str, history: Sequence[Exchange],
     """
     try:
         return asyncio.run(_run(model, desk, question=question, history=history, budget=budget))
-    except Exception as error:  # whatever a model, a provider or a tool raises costs the person nothing but the answer
+    except (Exception, asyncio.CancelledError) as error:  # whatever a model, its provider or a tool raises, only the answer is lost
         raise ModelFailed(type(error).__name__) from error
 
 

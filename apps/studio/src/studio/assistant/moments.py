@@ -83,9 +83,12 @@ def read(sentence: str, today: date) -> Moments:
     """Take days, hours and a length out of a sentence, each at most once. What cannot be a date or an hour stays in it."""
     days, rest = _days(sentence, today)
     hours, rest = _hours(rest)
-    minutes, rest = _length(rest)
-    if hours is None and minutes is not None:
-        hours, rest = _start(rest, minutes)
+    start, without_start = _start(rest) if hours is None else (None, rest)
+    minutes, left = _length(without_start)
+    if start is not None and minutes is not None:
+        hours, rest = Hours(from_minute=start, to_minute=start + minutes), left
+    else:
+        minutes, rest = _length(rest)
     return Moments(days=days, hours=hours, minutes=minutes, rest=" ".join(rest.split()))
 
 
@@ -158,12 +161,10 @@ def _hours(text: str) -> tuple[Hours | None, str]:
     return None, text
 
 
-def _start(text: str, minutes: int) -> tuple[Hours | None, str]:
+def _start(text: str) -> tuple[int | None, str]:
     found = _START.search(text)
     first = _minute(found[1], found[2], found[3]) if found else None
-    if not found or first is None:
-        return None, text
-    return Hours(from_minute=first, to_minute=first + minutes), _without(text, found)
+    return (first, _without(text, found)) if found and first is not None else (None, text)
 
 
 def _minute(hour: str, minute: str | None, half: str | None) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart, UserPromptPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
@@ -38,14 +38,13 @@ async def _respond(messages: list[ModelMessage], info: AgentInfo) -> ModelRespon
         return _text(say.abilities())
     if isinstance(intent, Missing):
         return _text(say.missing(intent.what))
-    if any(isinstance(part, UserPromptPart) for part in messages[-1].parts):
-        return ModelResponse(parts=[_call(intent)])
-    return _text(say.missing("day"))  # a tool refused the arguments: no such time
+    return ModelResponse(parts=[_call(intent)])
 
 
 def _question(messages: Sequence[ModelMessage]) -> str:
-    prompts = [part for message in messages for part in message.parts if isinstance(part, UserPromptPart)]
-    return str(prompts[-1].content)
+    # The framework speaks through subclasses of the part, to warn of text that looks like an instruction: the person does not.
+    prompts = [part.content for message in messages for part in message.parts if type(part) is UserPromptPart]
+    return str(prompts[-1])
 
 
 def _facts(instructions: str) -> tuple[date, str]:
@@ -75,8 +74,12 @@ def _call(intent: Listing | Checking | Finding | Wanting) -> ToolCallPart:
 
 def _answer(say: Phrases, intent: Intent, returned: ToolReturnPart) -> str:
     result = returned.content
-    if not isinstance(result, dict) or "refused" in result:
-        return str(result["refused"] if isinstance(result, dict) else result)
+    if returned.outcome != "success" or not isinstance(result, dict):
+        return say.missing("day")  # of what it was given, only times can be out of a tool's range
+    return str(result["refused"]) if "refused" in result else _told(say, intent, result)
+
+
+def _told(say: Phrases, intent: Intent, result: dict[str, Any]) -> str:  # Any: JSON
     match intent:
         case Listing(days=days, room=room):
             return say.listed(result["bookings"], days, room, more=result["there_may_be_more"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -50,5 +51,10 @@ def title_of(question: str) -> str:
 
 
 def clean(text: str, length_max: int) -> str:
-    """Text that can be stored and shown: without control characters but line ends and tabs, and cut to a length."""
-    return "".join(c for c in text if c in "\n\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff")).strip()[:length_max]
+    """Text that can be stored and shown: without control characters but line ends and tabs, without marks that turn the reading
+    direction around, and cut to a length.
+    """
+    return "".join(c for c in text if c in "\n\t" or (unicodedata.category(c) not in {"Cc", "Cs"} and c not in _TURNS)).strip()[:length_max]
+
+
+_TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -53,7 +53,7 @@ def ask() -> BaseResponse:
     form = TurnForm()
     if not form.validate():
         abort(400)
-    asker = Asker(user_id=actor().user_id, locale=str(get_locale()))
+    asker = Asker(user_id=actor().user_id, locale=get_locale().language)
     turn = service.ask(
         _office(), asker, key=str(form.key.data), question=form.question.data or "", conversation=form.conversation.data or None
     )
