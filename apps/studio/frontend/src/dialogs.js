@@ -76,6 +76,12 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   }
 });
 
+// A conversation in the panel is read from its end.
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  const scroller = ctx.target?.closest?.(".panel-body");
+  if (scroller) scroller.scrollTop = scroller.scrollHeight;
+});
+
 // hx-confirm asks in our dialog, not in the browser's.
 document.addEventListener("htmx:confirm", async (event) => {
   event.preventDefault();
