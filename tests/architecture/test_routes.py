@@ -89,8 +89,6 @@ def _refuses(apps: HostDispatcher, plane: str, view: Callable[[], object], role:
             view()
         except error:
             return True
-        except Exception:
-            return False
     return False
 
 
