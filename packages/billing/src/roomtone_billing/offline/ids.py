@@ -9,9 +9,6 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 def make_id(prefix: str, *, seed: int, number: int, length: int = 24) -> str:
     """Return `prefix_` and `length` base-62 characters that depend on the seed, the prefix and the object's number alone."""
-    value = int.from_bytes(hashlib.sha512(f"{seed}/{prefix}/{number}".encode()).digest())
-    characters = []
-    for _ in range(length):
-        value, place = divmod(value, len(ALPHABET))
-        characters.append(ALPHABET[place])
-    return f"{prefix}_{''.join(characters)}"
+    digest = hashlib.sha512(f"{seed}/{prefix}/{number}".encode()).digest()
+    assert length <= len(digest), "an id has at most 64 characters"
+    return f"{prefix}_{''.join(ALPHABET[byte % len(ALPHABET)] for byte in digest[:length])}"
