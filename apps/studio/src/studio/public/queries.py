@@ -167,10 +167,10 @@ def _lengths(db: Session, plan: Plan, start: datetime) -> tuple[Length, ...]:
 
 
 def _choose(lengths: Sequence[Length], minutes: int | None) -> Length | None:
-    """The asked length, else the longest that is not longer than usual."""
+    """The asked length, else the longest that is not longer than usual, else the shortest."""
     asked = next((one for one in lengths if one.minutes == minutes), None)
     usual = [one for one in lengths if one.minutes <= PREFERRED_MINUTES]
-    return asked or (usual or list(lengths) or [None])[-1]
+    return asked or next(iter(usual[-1:] or lengths[:1]), None)
 
 
 def _strip_of(day: date | None, today: date) -> date:

@@ -139,7 +139,7 @@ def _confirm(made: BookingView, settings: Settings) -> None:
     """Queue the e-mail once the booking is committed; the key makes a repeated request repair a crash in between."""
     url = url_for("public.booking", public_id=made.public_id, _external=True)
     with control_db() as control:
-        service.notify_booked(control, made, settings=settings, url=url, locale=str(get_locale()))
+        service.notify_booked(control, made, settings=settings, url=url, locale=get_locale().language)
         queue.enqueue(control, services().jobs, "deliver_mail")
 
 

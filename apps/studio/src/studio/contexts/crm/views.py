@@ -51,7 +51,7 @@ def edit(public_id: str) -> Response | str:
         found = queries.client(db, public_id)
     form = ClientForm(obj=found)
     if form.validate_on_submit():
-        version = int(form.version.data) if str(form.version.data).isdigit() else 0
+        version = int(text) if (text := form.version.data or "").isdigit() else 0
         try:
             with studio_db() as db:
                 service.change(db, public_id, version=version, **_values(form))

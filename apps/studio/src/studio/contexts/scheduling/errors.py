@@ -102,7 +102,8 @@ class StaleBooking(Refused):
 
 def locale() -> str:
     """The asker's language; English where nobody asks."""
-    return str(get_locale() or "en")
+    found = get_locale()
+    return "en" if found is None else str(found)
 
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:
@@ -126,5 +127,5 @@ def span_text(span: Span, zone: ZoneInfo) -> str:
 def next_free_text(next_free: Span | None, zone: ZoneInfo) -> str:
     """The sentence that offers the next free slot."""
     if next_free is None:
-        return _("No slot of this length is free in the next weeks.")
-    return _("The next free slot is %(when)s.", when=span_text(next_free, zone))
+        return str(_("No slot of this length is free in the next weeks."))
+    return str(_("The next free slot is %(when)s.", when=span_text(next_free, zone)))

@@ -28,7 +28,7 @@ from wtforms import (
     TextAreaField,
     TimeField,
 )
-from wtforms.fields.choices import SelectChoice
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
 from wtforms.validators import DataRequired, Email, InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget, TextInput
 
@@ -65,13 +65,13 @@ def options(pairs: Iterable[tuple[object, str]]) -> list[SelectChoice]:
     return [SelectChoice(str(value), label) for value, label in pairs]
 
 
-class MoneyField(Field):  # type: ignore[misc]  # WTForms ships no types
+class MoneyField(Field):
     """An amount typed with a comma or a point; its data is minor units of `currency`, an int or None."""
 
     widget = TextInput()
 
     def __init__(
-        self, label: object = None, validators: Sequence[object] = (), currency: str = "EUR", **options: Any
+        self, label: str | None = None, validators: Any = None, currency: str = "EUR", **options: Any
     ) -> None:  # Any: WTForms' own
         super().__init__(label, validators, **options)
         self.currency = currency
@@ -142,6 +142,9 @@ class PlaceForm(StudioForm):
         Raises:
             BadInput: the clocks skip it.
         """
+        assert self.date.data is not None, "the form was validated"
+        assert self.start.data is not None
+        assert self.end.data is not None
         start = datetime.combine(self.date.data, self.start.data)
         end = datetime.combine(self.date.data, self.end.data)
         try:
@@ -197,7 +200,7 @@ class RoomForm(StudioForm):
     is_public = BooleanField(_l("Can be booked on the public page"), default=True)
 
 
-class RoomRow(Form):  # type: ignore[misc]  # WTForms ships no types
+class RoomRow(Form):
     """A room in the wizard: only what is needed to begin."""
 
     public_id = HiddenField()
@@ -212,7 +215,7 @@ class RoomsForm(StudioForm):
     rooms = FieldList(FormField(RoomRow), min_entries=1, max_entries=50)
 
 
-class DayRow(Form):  # type: ignore[misc]  # WTForms ships no types
+class DayRow(Form):
     """One weekday's hours."""
 
     is_open = BooleanField(_l("Open"))
@@ -254,7 +257,7 @@ class HoursForm(StudioForm):
         return found
 
 
-class RateRow(Form):  # type: ignore[misc]  # WTForms ships no types
+class RateRow(Form):
     """One room's hourly price."""
 
     public_id = HiddenField()

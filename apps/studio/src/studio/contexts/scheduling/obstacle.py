@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -25,7 +26,7 @@ def find(db: Session, plan: Plan, asked: Span, *, source: Source, now: datetime,
     """
     if source is Source.public and (refused := _policy(plan, asked, now)):
         return refused
-    facts = {"room": plan.room.name, "room_public_id": plan.room.public_id, "asked": asked}
+    facts: dict[str, Any] = {"room": plan.room.name, "room_public_id": plan.room.public_id, "asked": asked}  # Any: of three types
     if not is_open(plan.windows(asked.starts_at, days=2 + asked.minutes // 1440), asked):
         day = day_span(asked.starts_at.astimezone(plan.zone).date(), plan.zone)
         hours = tuple(w for w in plan.windows(asked.starts_at, days=1) if w.overlaps(day))

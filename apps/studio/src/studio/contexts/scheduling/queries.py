@@ -251,7 +251,7 @@ def search_span(not_before: datetime) -> Span:
     return Span(starts_at=not_before, ends_at=not_before + timedelta(days=SEARCH_DAYS + 1))
 
 
-def _claims(room_id: int, during: Span, moving: int | None) -> Select[tuple[Allocation]]:
+def _claims(room_id: int, during: Span, moving: int | None) -> Select[Allocation]:
     query = select(Allocation).where(
         Allocation.resource_key == room_key(room_id),
         Allocation.blocking,
@@ -261,7 +261,7 @@ def _claims(room_id: int, during: Span, moving: int | None) -> Select[tuple[Allo
     return query if moving is None else query.where(Allocation.booking_id != moving)
 
 
-def _bookings() -> Select[tuple[Booking, Room]]:
+def _bookings() -> Select[Booking, Room]:
     return (
         select(Booking, Room)
         .join(Booking.allocations)
@@ -271,7 +271,7 @@ def _bookings() -> Select[tuple[Booking, Room]]:
     )
 
 
-def _views(db: Session, query: Select[tuple[Booking, Room]]) -> list[BookingView]:
+def _views(db: Session, query: Select[Booking, Room]) -> list[BookingView]:
     return [_booking(row, its_room) for row, its_room in db.execute(query).unique()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -57,9 +58,10 @@ def new() -> Response | tuple[str, int] | str:
     form = BookingForm()
     with studio_db() as db:
         settings = settings_queries.load(db)
-        form.offer(queries.rooms(db))
+        rooms = queries.rooms(db)
+        form.offer(rooms)
         if request.method == "GET":
-            _suggest(form, settings)
+            _suggest(form, settings, {r.public_id for r in rooms})
     refused: Refused | None = None
     if _takes_next(form, settings):
         return _new_page(form, settings)
@@ -129,7 +131,7 @@ def move(public_id: str) -> Response | tuple[Response, int] | tuple[str, int]:
         except Refused as error:
             refused = error
         else:
-            return done(_moved_text(moved, settings), url_for("scheduling.booking", public_id=public_id))  # type: ignore[return-value]  # Flask takes both
+            return done(_moved_text(moved, settings), url_for("scheduling.booking", public_id=public_id))
     with studio_db() as db:
         return _booking_page(db, found, settings, move_form=form, refused=refused), 422
 
@@ -146,7 +148,7 @@ def details(public_id: str) -> Response | tuple[str, int]:
                     db,
                     public_id,
                     version=_version(form.version.data),
-                    title=form.title.data,
+                    title=form.title.data or "",
                     notes=form.notes.data or "",
                     state=State(form.state.data),
                 )
@@ -186,7 +188,7 @@ def _create(db: Session, form: BookingForm, settings: Settings) -> BookingView:
     )
 
 
-def _suggest(form: BookingForm, settings: Settings) -> None:
+def _suggest(form: BookingForm, settings: Settings, rooms: Collection[str]) -> None:
     """Fill a new form from the address, where it makes sense; else the next full hour."""
     zone = settings.zone
     start = _wall_argument("start") or (now().astimezone(zone) + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0, tzinfo=None)
@@ -195,7 +197,7 @@ def _suggest(form: BookingForm, settings: Settings) -> None:
         end = start + timedelta(minutes=DEFAULT_MINUTES)
     form.date.data, form.start.data, form.end.data = start.date(), start.time(), end.time()
     wanted = request.args.get("room")
-    form.room.data = wanted if wanted in {choice.value for choice in form.room.choices} else None
+    form.room.data = wanted if wanted in rooms else None
     form.client.data = request.args.get("client", "")
     form.token.data = new_public_id()
 
@@ -291,12 +293,8 @@ def _drag(public_id: str) -> Response | tuple[Response, int]:
 
 
 def _moved_text(moved: BookingView, settings: Settings) -> str:
-    return _(
-        "Moved to %(room)s, %(when)s. It costs %(price)s.",
-        room=moved.room.name,
-        when=_when(moved, settings),
-        price=money(moved.price_minor, moved.currency),
-    )
+    price = money(moved.price_minor, moved.currency)
+    return str(_("Moved to %(room)s, %(when)s. It costs %(price)s.", room=moved.room.name, when=_when(moved, settings), price=price))
 
 
 def _when(found: BookingView, settings: Settings) -> str:

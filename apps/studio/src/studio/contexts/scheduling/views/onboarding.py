@@ -135,14 +135,14 @@ def _save_rooms(db: Session, form: RoomsForm, existing: list[RoomView]) -> None:
     """
     by_public_id = {r.public_id: r for r in existing}
     rows = [row.form for row in form.rooms]
-    names = [" ".join(row.name.data.split()).casefold() for row in rows]
+    names = [" ".join((row.name.data or "").split()).casefold() for row in rows]
     if len(set(names)) < len(names):
         raise BadInput("rooms", _("Two rooms have the same name. Give each its own."))
     kept = {row.public_id.data for row in rows}
     for public_id in by_public_id.keys() - kept:
         rooms.archive_room(db, public_id, now=now())
     for row in rows:
-        old = by_public_id.get(row.public_id.data)
+        old = by_public_id.get(row.public_id.data or "")
         given = {"name": row.name.data, "kind": row.kind.data, "capacity": row.capacity.data}
         rooms.save_room(db, _input(old, given))
 

@@ -126,7 +126,7 @@ def rate_add() -> Response | tuple[str, int]:
             with studio_db() as db:
                 rooms.add_special_rate(
                     db,
-                    name=special.name.data,
+                    name=special.name.data or "",
                     room_id=room_id,
                     price_minor=special.price.data,
                     weekdays=special.weekdays.data or [],
@@ -157,8 +157,8 @@ def rate_remove(public_id: str) -> Response:
 def save_rates(db: Session, form: RatesForm, all_rooms: list[RoomView]) -> None:
     """Write the hourly prices of a filled-in form; rows of rooms that are gone are left out."""
     by_public_id = {r.public_id: r.id for r in all_rooms}
-    rows = [row.form for row in form.rates if row.form.public_id.data in by_public_id]
-    rooms.set_hourly(db, {by_public_id[row.public_id.data]: row.price.data for row in rows})
+    given = {row.form.public_id.data or "": row.form.price.data for row in form.rates}
+    rooms.set_hourly(db, {by_public_id[public_id]: price for public_id, price in given.items() if public_id in by_public_id})
 
 
 def special_form(all_rooms: list[RoomView], currency: str) -> SpecialRateForm:
@@ -189,7 +189,7 @@ def _room_page(form: RoomForm, found: RoomView | None) -> Response | str:
     if form.validate_on_submit():
         given = {name: form[name].data for name in ROOM_FIELDS}
         given["description"] = given["description"] or ""
-        version = int(form.version.data) if str(form.version.data).isdigit() else 0
+        version = int(text) if (text := form.version.data or "").isdigit() else 0
         try:
             with studio_db() as db:
                 rooms.save_room(db, RoomInput(public_id=found.public_id if found else None, version=version if found else None, **given))
