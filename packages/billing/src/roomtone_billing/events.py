@@ -59,6 +59,7 @@ class PlanChanged(Event):
     interval: Interval
     period_start: datetime
     period_end: datetime
+    period_end: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
