@@ -59,7 +59,6 @@ class PlanChanged(Event):
     interval: Interval
     period_start: datetime
     period_end: datetime
-    period_end: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
