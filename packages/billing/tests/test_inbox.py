@@ -81,6 +81,7 @@ def test_a_body_that_is_no_event_is_refused(payload):
         parse(payload)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 )

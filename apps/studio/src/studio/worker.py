@@ -29,7 +29,8 @@ def run(services: Services, app: Flask, *, ready_file: Path | None = None) -> No
         ready_file: touched when the catching up is done.
     """
     connector = procrastinate.PsycopgConnector(conninfo=queue.driver_url(services.database.engine), max_size=CONCURRENCY + 2)
-    working: procrastinate.App = services.jobs.with_connector(connector)
+    # An app of its own: tasks registered on the queue that enqueues would enqueue on this asynchronous connector.
+    working = procrastinate.App(connector=connector)
     jobs.attach_tasks(working, app, services)
     jobs.catch_up(app, services)
     if ready_file is not None:

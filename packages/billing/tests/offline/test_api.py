@@ -224,3 +224,39 @@ def test_the_control_endpoints_move_time_and_decline_cards(sandbox):
 )
 def test_the_control_endpoints_refuse_nonsense(sandbox, path, body, status):
     assert sandbox.browser.post(path, json=body).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"items": [{"quantity": 1}]}, "items[0][price]"),
+        ({"items": []}, "items"),
+        ({"quantity": -1}, "items[quantity]"),
+        ({"trial_period_days": -1}, "trial_period_days"),
+        ({"trial_period_days": 10**6}, "trial_period_days"),
+        ({"customer": None}, "customer"),
+    ],
+)
+def test_a_senseless_subscription_is_refused_by_name(sandbox, change, param):
+    quantity = change.pop("quantity", 1)
+    asked = {"customer": sandbox.customer().id, "items": [{"price": sandbox.price().id, "quantity": quantity}], **change}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        sandbox.v1.subscriptions.create({name: value for name, value in asked.items() if value is not None})
+
+    assert refused.value.param == param
+
+
+def test_a_proration_date_outside_the_period_is_refused(sandbox):
+    subscription = sandbox.subscribe(sandbox.price())
+    item = {"id": subscription["items"].data[0].id, "quantity": 2}
+    with pytest.raises(stripe.InvalidRequestError, match="within the current period"):
+        sandbox.v1.subscriptions.update(subscription.id, {"items": [item], "proration_date": 1})
+
+    assert sandbox.v1.subscriptions.retrieve(subscription.id)["items"].data[0].quantity == 1
+
+
+def test_a_portal_needs_a_customer(sandbox):
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        sandbox.v1.billing_portal.sessions.create({"return_url": "http://localhost/"})
+
+    assert (refused.value.code, refused.value.param) == ("parameter_missing", "customer")

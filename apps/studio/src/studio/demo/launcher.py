@@ -78,13 +78,13 @@ def running(demo: Demo, console: Console) -> Iterator[tuple[Services, Processes]
     demo.data.mkdir(parents=True, exist_ok=True)
     processes = Processes(demo.data)
     with ExitStack() as stack:
-        stack.callback(processes.stop)
         _clear_the_way(demo, processes, console)
         settings = demo.settings()
         with _step(console, "Front end"):
             frontend.build()
         with _step(console, "PostgreSQL" + (" (the one DATABASE_URL names)" if demo.database_url else " (embedded)")):
             url = stack.enter_context(control_database(settings))
+        stack.callback(processes.stop)  # before the database that they use goes
         services = wiring.build(settings, database_url=url)
         stack.callback(services.database.engine.dispose)
         stack.callback(services.database.tenancy.dispose)

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from roomtone_billing import Interval
+from roomtone_tenancy import TenantState
 from studio.contexts.scheduling import queries, rooms, service
 from studio.contexts.scheduling.values import Opening, Source, Span, State, to_utc
 from studio.contexts.settings import service as settings
@@ -75,7 +76,8 @@ def _wish(person: Person) -> Wish:
 def _wait_for(services: Services, slug: str) -> None:
     """Until the worker has made the studio."""
     deadline = time.monotonic() + READY_WITHIN_S
-    while not (progress := services.database.tenancy.progress(slug)).is_done:
+    while services.database.tenancy.tenant(slug).state is not TenantState.ACTIVE:
+        progress = services.database.tenancy.progress(slug)
         if time.monotonic() > deadline:
             raise SetupError(
                 f"The studio {slug} was not ready within {READY_WITHIN_S:.0f} s: {progress.error or 'the worker did not come to it'}."

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from studio.errors import NotFound
 from studio.platform.models import OutboundMail
 from studio.services import Services
+from studio.web.i18n import FORMATS
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ def enqueue(db: Session, *, key: str, to: str, template: str, locale: str, conte
         locale: the reader's language.
         context: the template's variables. Addresses in them are absolute.  (Any: whatever the template shows)
     """
-    with force_locale(locale):
+    with force_locale(FORMATS.get(locale, FORMATS["en"])):
         subject, _newline, text = render_template(f"mail/{template}.txt", **context).strip().partition("\n")
         html = render_template(f"mail/{template}.html", **context)
     db.execute(

@@ -11,7 +11,8 @@ LENGTH_MAX = 40
 _SHAPE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 RESERVED = frozenset(
     """admin api app assets auth autoconfig autodiscover backoffice billing blog cdn dashboard demo docs ftp help imap localhost
-    mail mx ns ns1 ns2 platform pop portal root roomtone security signin signup smtp static status stripe studio support test webhooks www""".split()  # noqa: SIM905
+    mail mx ns ns1 ns2 platform pop portal root roomtone security signin signup smtp static status stripe studio support test
+    webhooks www""".split()  # noqa: SIM905
 )
 
 

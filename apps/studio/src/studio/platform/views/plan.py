@@ -64,7 +64,7 @@ def checkout() -> Response:
     url = (
         services()
         .billing.account(current_studio().key)
-        .checkout(plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=str(get_locale()))
+        .checkout(plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=get_locale().language)
     )
     return redirect(url, 303)
 
@@ -75,7 +75,7 @@ def portal() -> Response:
     """Go to Stripe's page to change or cancel the plan, the card, or to pay what is open."""
     _owner_only()
     home = services().settings.studio_url(current_studio().key) + "/app/plan/return"
-    return redirect(services().billing.account(current_studio().key).portal(return_url=home, locale=str(get_locale())), 303)
+    return redirect(services().billing.account(current_studio().key).portal(return_url=home, locale=get_locale().language), 303)
 
 
 @pages.get("/app/plan/return")

@@ -117,7 +117,7 @@ def _take(filled: SignUpForm) -> str:
     wish = Wish(
         attempt=str(filled.attempt.data), studio_name=str(filled.studio_name.data).strip(), slug=str(filled.slug.data).strip().lower(),
         person_name=str(filled.person_name.data), email=str(filled.email.data), password=str(filled.password.data),
-        plan=str(filled.plan.data), interval=Interval(str(filled.interval.data)), locale=str(get_locale()),
+        plan=str(filled.plan.data), interval=Interval(str(filled.interval.data)), locale=get_locale().language,
     )  # fmt: skip
     with control_db() as db:
         row = sign_up(db, services(), wish)

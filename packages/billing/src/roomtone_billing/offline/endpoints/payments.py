@@ -8,7 +8,7 @@ from ..lists import page
 from ..objects import Object
 from ..resources import charges, invoice_payments, payment_intents, payment_methods
 from ..world import World
-from .routes import LIST, Call, Handler, Route
+from .routes import LIST, Call, Handler, Route, required
 
 
 def _create_method(world: World, call: Call) -> Object:
@@ -41,9 +41,7 @@ def _update_method(world: World, call: Call) -> Object:
 
 
 def _attach(world: World, call: Call) -> Object:
-    if "customer" not in call.params:
-        raise InvalidRequest("Missing required param: customer.", code="parameter_missing", param="customer")
-    return payment_methods.attach(world, call.id, call.params["customer"])
+    return payment_methods.attach(world, call.id, required(call.params, "customer"))
 
 
 def _detach(world: World, call: Call) -> Object:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import NotSupported
+from ..errors import InvalidRequest, NotSupported
 from ..objects import Object
 from ..world import World
 
@@ -26,6 +26,13 @@ class Call:
     def id(self) -> str:
         """The first id of the path."""
         return self.ids[0]
+
+
+def required(params: Object, name: str) -> Any:
+    """Return a parameter that this account must give, though the document makes it optional; raises Stripe's `parameter_missing`."""
+    if name not in params:
+        raise InvalidRequest(f"Missing required param: {name}.", code="parameter_missing", param=name)
+    return params[name]
 
 
 Handler = Callable[[World, Call], Object]

@@ -7,7 +7,7 @@ from ..lists import page
 from ..objects import Object, merged_metadata
 from ..resources import checkout_sessions, portal_configurations, portal_sessions
 from ..world import World
-from .routes import LIST, Call, Route
+from .routes import LIST, Call, Route, required
 
 CHECKOUT = (
     "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale "
@@ -74,6 +74,7 @@ def _update_configuration(world: World, call: Call) -> Object:
 
 
 def _create_portal(world: World, call: Call) -> Object:
+    required(call.params, "customer")
     return portal_sessions.create(world, call.params)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..engine import collection, cycle, plan_change, trial, wanted
+from ..engine import collection, cycle, plan_change, preview, trial, wanted
 from ..errors import InvalidRequest, NotSupported
 from ..lists import page
 from ..objects import Object, emptied, merged_metadata
 from ..resources import customers, invoices, payment_methods, subscriptions
 from ..world import World
-from .routes import LIST, Call, Route
+from .routes import LIST, Call, Route, required
 
 FIELDS = (
     "items.price items.quantity items.metadata default_payment_method description metadata payment_behavior proration_behavior off_session "
@@ -18,9 +18,8 @@ FIELDS = (
 
 def _create(world: World, call: Call) -> Object:
     params = call.params
-    customer = world.store.get(customers.KIND, params["customer"], param="customer")
-    if not params.get("items"):
-        raise InvalidRequest("Missing required param: items.", code="parameter_missing", param="items")
+    customer = world.store.get(customers.KIND, required(params, "customer"), param="customer")
+    required(params, "items")
     _refuse_pending_updates(params)
     subscription = cycle.start(
         world,
@@ -85,7 +84,7 @@ def _cancel(world: World, call: Call) -> Object:
 def _change_items(world: World, subscription: Object, params: Object) -> None:
     behavior = params.get("proration_behavior", "create_prorations")
     items = wanted.wanted_items(world, subscription, params.get("items", []))
-    at = params.get("proration_date", world.now)
+    at = preview.proration_moment(world, subscription, params)
     change = plan_change.work_out(
         world, subscription, items, behavior=behavior, at=at, resets_anchor=params.get("billing_cycle_anchor") == "now"
     )
@@ -145,7 +144,7 @@ def _method(world: World, params: Object, customer_id: str) -> str | None:
 
 def _trial_end(world: World, params: Object) -> int | None:
     if "trial_period_days" in params:
-        return world.now + int(params["trial_period_days"]) * collection.DAY_S if params["trial_period_days"] else None
+        return trial.end_after(world, params["trial_period_days"], param="trial_period_days")
     end_at = params.get("trial_end")
     if end_at in (None, "now"):
         return None

@@ -8,6 +8,15 @@ from ..resources import invoices, subscriptions
 from ..world import World
 from . import cycle
 
+DAYS_MAX = 730
+
+
+def end_after(world: World, days: int, *, param: str) -> int | None:
+    """Return when a trial of some days ends, None for none; raises InvalidRequest outside 0 to 730 days."""
+    if not 0 <= days <= DAYS_MAX:
+        raise InvalidRequest(f"Trials last 0 to {DAYS_MAX} days.", code="parameter_invalid_integer", param=param)
+    return world.now + days * 86400 if days else None
+
 
 def move_end(world: World, subscription: Object, end_at: int | str) -> None:
     """End a trial now or move its end.

@@ -21,6 +21,7 @@ def wanted_items(world: World, subscription: Object, given: list[Object]) -> lis
         if not change.get("deleted"):
             price = prices.recurring_price(world, change["price"], param="items[price]") if "price" in change else item["price"]
             quantity: int = change["quantity"] if "quantity" in change else item["quantity"]
+            refuse_negative(quantity)
             metadata = merged_metadata(item["metadata"], change.get("metadata"))
             wanted.append(Wanted(price=price, quantity=quantity, item_id=item["id"], metadata=metadata))
     wanted += [new_item(world, each, place) for place, each in enumerate(given) if "id" not in each]
@@ -35,4 +36,11 @@ def new_item(world: World, given: Object, place: int) -> Wanted:
     if "price" not in given:
         raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
     price = prices.recurring_price(world, given["price"], param=param)
+    refuse_negative(given.get("quantity", 1))
     return Wanted(price=price, quantity=given.get("quantity", 1), metadata=merged_metadata({}, given.get("metadata")))
+
+
+def refuse_negative(quantity: int) -> None:
+    """Raise InvalidRequest for a quantity below zero."""
+    if quantity < 0:
+        raise InvalidRequest("Invalid non-negative integer", code="parameter_invalid_integer", param="items[quantity]")

@@ -15,6 +15,8 @@ PRIVATE = "checkout_plan"
 EXPIRE = "expire_checkout_session"
 OPEN_S = 24 * 3600
 OPEN_S_MIN = 30 * 60
+TRIAL_DAYS_MAX = 730
+TRIAL_S_MIN = 48 * 3600
 
 
 def create(world: World, params: Object) -> Object:
@@ -31,6 +33,10 @@ def create(world: World, params: Object) -> Object:
     session_id = world.new_id("cs_test", length=58)
     data = params.get("subscription_data", {})
     trial_days, trial_end = data.get("trial_period_days"), data.get("trial_end")
+    if trial_days is not None and not 1 <= trial_days <= TRIAL_DAYS_MAX:
+        raise InvalidRequest(f"Trials last 1 to {TRIAL_DAYS_MAX} days.", param="subscription_data[trial_period_days]")
+    if trial_end is not None and trial_end < world.now + TRIAL_S_MIN:
+        raise InvalidRequest("The trial must last at least 48 hours.", param="subscription_data[trial_end]")
     is_free_now = bool(trial_days or trial_end)
     total = sum(each["price"]["unit_amount"] * each["quantity"] for each in lines)
     world.store.add(
