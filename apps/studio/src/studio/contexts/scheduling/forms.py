@@ -8,7 +8,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.numbers import get_currency_precision
+from babel.numbers import format_decimal, get_currency_precision
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import (
@@ -91,7 +92,8 @@ class MoneyField(Field):
         if self.data is None:
             return ""
         digits = get_currency_precision(self.currency)
-        return f"{Decimal(self.data).scaleb(-digits):.{digits}f}"
+        pattern = "0." + "0" * digits if digits else "0"
+        return str(format_decimal(Decimal(self.data).scaleb(-digits), pattern, locale=get_locale()))
 
     def process_formdata(self, valuelist: Iterable[str]) -> None:
         """Read what was typed.

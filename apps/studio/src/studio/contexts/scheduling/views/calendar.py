@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, jsonify, render_template, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from studio.contexts.scheduling import queries
 from studio.contexts.scheduling.forms import ROOM_KINDS
@@ -60,7 +61,7 @@ def rooms_json() -> Response:
             {
                 "id": r.public_id,
                 "title": r.name,
-                "subtitle": f"{kinds.get(r.kind, r.kind)} · {_('%(count)s people', count=r.capacity)}",
+                "subtitle": f"{kinds.get(r.kind, r.kind)} · {ngettext('%(num)s person', '%(num)s people', r.capacity)}",
                 "color": r.colour,
             }
             for r in found
