@@ -58,6 +58,11 @@ class Judge:
         unknown = set(value) - self._fields[self._names[kind]] - NEWER_FIELDS.get(kind, set()) - OLDER_FIELDS.get(kind, set())
         return found + [f"{kind}: unknown field {name}" for name in sorted(unknown)]
 
+    def error_problems(self, body: dict[str, Any]) -> list[str]:
+        """Return what is wrong with an error's body."""
+        validator = jsonschema.Draft202012Validator({"$ref": "stripe:error"}, registry=self._registry)
+        return [error.message[:200] for error in validator.iter_errors(body)]
+
 
 # Real answers carry these too (Stripe's own fixtures show them), though the document does not name them.
 OLDER_FIELDS = {"product": {"type"}}
