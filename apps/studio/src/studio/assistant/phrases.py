@@ -69,7 +69,8 @@ class Phrases:
 
     def proposed(self, result: Row) -> str:
         """That a card waits for the person."""
-        return self.card.format(sentence=result["proposed"], price=result["price"])
+        when = self._span(result, with_day=True)
+        return self.card.format(room=result["room"], when=when, client=result["client"], price=result["price"])
 
     def _days(self, days: Days) -> str:
         last = days.last - timedelta(days=1)
@@ -104,7 +105,7 @@ ENGLISH = Phrases(
     not_free="No. {reason}",
     slots="these times are free for {length}:",
     no_slots="no {length} are free {when}.",
-    card="{sentence} It costs {price}. Nothing is booked until you confirm it on the card.",
+    card="I prepared {room} on {when} for {client}, at {price}. Nothing is booked until you confirm it on the card.",
     needs={
         "room": "Which room? For example: “is Studio A free tomorrow 14-18?”",
         "day": "There is no such day or time. Write a day such as 2026-12-03, “tomorrow” or “Friday”.",
@@ -132,7 +133,7 @@ FRENCH = Phrases(
     not_free="Non. {reason}",
     slots="ces horaires sont libres pour {length} :",
     no_slots="il n’y a pas {length} de libre {when}.",
-    card="{sentence} Prix : {price}. Rien n’est réservé tant que vous n’avez pas confirmé sur la carte.",
+    card="J’ai préparé {room} le {when} pour {client}, à {price}. Rien n’est réservé tant que vous n’avez pas confirmé sur la carte.",
     needs={
         "room": "Quelle salle ? Par exemple : « Studio A est-il libre demain 14h-18h ? »",
         "day": "Ce jour ou cette heure n’existe pas. Écrivez par exemple 2026-12-03, « demain » ou « vendredi ».",

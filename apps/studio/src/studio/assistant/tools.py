@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from babel import numbers
 from flask_babel import gettext as _
@@ -151,7 +152,14 @@ async def propose_booking(  # noqa: PLR0917  # a model names its arguments
             db, room=room, starts_at=starts_at, ends_at=ends_at, now=desk.now, client_name=client, title=title
         )
         desk.proposals.append(proposal)
-        return {"proposed": proposal.sentence, "price": _money(proposal.price_minor, proposal.currency, desk.locale), "is_booked": False}
+        return {
+            "is_booked": False,
+            "room": proposal.room_name,
+            "starts_at": _wall(proposal.starts_at.astimezone(ZoneInfo(desk.timezone))),
+            "ends_at": _wall(proposal.ends_at.astimezone(ZoneInfo(desk.timezone))),
+            "client": proposal.client_name,
+            "price": _money(proposal.price_minor, proposal.currency, desk.locale),
+        }
 
     return context.deps.read(work)
 
