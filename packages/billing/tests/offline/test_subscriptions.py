@@ -298,3 +298,20 @@ def test_deleting_a_customer_ends_the_subscriptions(sandbox):
 
     assert sandbox.v1.subscriptions.retrieve(subscription.id).status == "canceled"
     assert sandbox.v1.customers.retrieve(subscription.customer).deleted is True
+
+
+def test_a_customer_keeps_the_currency_of_the_first_invoice(sandbox):
+    subscription = sandbox.subscribe(sandbox.price())
+    made = sandbox.v1.products.create({"name": "Abroad"})
+    dollars = sandbox.v1.prices.create({"product": made.id, "currency": "usd", "unit_amount": 1, "recurring": {"interval": "month"}})
+    item = {"id": subscription["items"].data[0].id, "price": dollars.id}
+    line = {"price": dollars.id, "quantity": 1}
+    for attempt in (
+        lambda: sandbox.v1.subscriptions.update(subscription.id, {"items": [item]}),
+        lambda: sandbox.v1.subscriptions.create({"customer": subscription.customer, "items": [{"price": dollars.id}]}),
+        lambda: sandbox.v1.checkout.sessions.create({"mode": "subscription", "customer": subscription.customer, "line_items": [line]}),
+    ):
+        with pytest.raises(stripe.InvalidRequestError, match="combine currencies"):
+            attempt()
+
+    assert len(sandbox.v1.subscriptions.list().data) == 1

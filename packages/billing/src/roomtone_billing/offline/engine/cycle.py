@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import agenda
 from ..objects import Object
-from ..resources import events, invoices, payment_methods, products, subscriptions
+from ..resources import customers, events, invoices, payment_methods, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
@@ -34,6 +34,7 @@ def start(
 ) -> Object:
     """Add a subscription and its first invoice, finalised but not yet collected (a trial's costs nothing and is paid at once)."""
     now = world.now
+    prices.refuse_mixed_currencies([each.price for each in wanted], world.store.get(customers.KIND, customer)["currency"])
     end = trial_end or period_end(now, wanted[0].price["recurring"], after=now)
     subscription = subscriptions.create(
         world,

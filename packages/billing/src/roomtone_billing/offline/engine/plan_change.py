@@ -7,7 +7,7 @@ from typing import Literal
 
 from ..errors import NotSupported
 from ..objects import Object
-from ..resources import invoices, products, subscriptions
+from ..resources import invoices, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
@@ -43,8 +43,10 @@ def work_out(
         at: the moment to prorate from, unix seconds, within the current period.
 
     Raises:
+        InvalidRequest: a price is in another currency.
         NotSupported: the items would renew at different intervals.
     """
+    prices.refuse_mixed_currencies([each.price for each in wanted], subscription["currency"])
     recurrings = {(each.price["recurring"]["interval"], each.price["recurring"]["interval_count"]) for each in wanted}
     if len(recurrings) > 1:
         raise NotSupported("items with different intervals on one subscription", param="items")

@@ -29,6 +29,7 @@ def create(world: World, params: Object) -> Object:
     customer = world.store.get(customers.KIND, params["customer"], param="customer") if "customer" in params else None
     if customer and "customer_email" in params:
         raise InvalidRequest("You may only specify one of these parameters: customer, customer_email.", param="customer_email")
+    prices.refuse_mixed_currencies([each["price"] for each in lines], customer["currency"] if customer else None)
     expires_at = _expiry(world, params)
     session_id = world.new_id("cs_test", length=58)
     data = params.get("subscription_data", {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..errors import InvalidRequest
 from ..objects import Object, emptied, merged_metadata
 from ..world import World
@@ -76,6 +78,15 @@ def recurring_price(world: World, price_id: str, *, param: str) -> Object:
     if not price["active"]:
         raise InvalidRequest("The price specified is inactive. This field only accepts active prices.", param=param)
     return price
+
+
+def refuse_mixed_currencies(prices: Iterable[Object], currency: str | None) -> None:
+    """Raise InvalidRequest unless all prices share a currency, and the given one (a customer keeps the currency of the first invoice)."""
+    found = {price["currency"] for price in prices} | ({currency} if currency else set())
+    if len(found) > 1:
+        raise InvalidRequest(
+            f"You cannot combine currencies on a single customer. This request would combine {', '.join(sorted(found))}.", param="currency"
+        )
 
 
 def _product(world: World, params: Object) -> str:
