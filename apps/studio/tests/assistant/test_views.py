@@ -94,6 +94,7 @@ def test_a_proposal_is_confirmed_on_its_card_and_booked_once(ask, room, studio_c
     again = studio_client.post(f"{action}/confirmation", data={"key": key}, headers=HTMX)
 
     assert first.status_code == again.status_code == 200
+    assert "calendar:refresh" in first.headers["HX-Trigger"]
     assert "Open booking B-1001" in first.text
     assert "Open booking B-1001" in again.text
     assert "one booking" in ask("what is booked tomorrow?").text
@@ -181,3 +182,15 @@ def test_an_empty_question_is_refused_with_a_sentence(ask):
 
 def test_a_french_question_is_answered_in_french(ask, room):
     assert "Oui, Studio A est libre" in ask("Studio A est-il libre demain de 14h à 18h ?").text
+
+
+def test_a_read_only_studio_is_told_so_before_anything_is_held(ask, room, services, studio):
+    before = credits_of(services, studio)
+    with services.database.control() as db:
+        services.database.tenancy.read_only(db, studio.key, reason="unpaid")
+
+    response = ask("what is booked tomorrow?")
+
+    assert response.status_code == 409
+    assert "read-only" in response.text
+    assert credits_of(services, studio) == before

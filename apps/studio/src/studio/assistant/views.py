@@ -11,6 +11,7 @@ from flask_babel import get_locale
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
+from roomtone_ai_credits import Balance
 from studio.assistant import actions, model, queries, service
 from studio.assistant.forms import TurnForm
 from studio.assistant.queries import ActionView, TurnView
@@ -104,8 +105,11 @@ def _thread(db: Session) -> tuple[list[queries.ConversationView], str | None, li
 
 def _frame() -> dict[str, object]:
     """What the composer shows: a fresh key, and what is left."""
-    balance = services().credits.balance(current_studio().key)
-    return {"key": new_public_id(), "balance": balance, "is_offline": services().settings.ai_model is None}
+    return {"key": new_public_id(), "balance": _balance(), "is_offline": services().settings.ai_model is None}
+
+
+def _balance() -> Balance:
+    return services().credits.balance(current_studio().key)
 
 
 def _office() -> Office:
@@ -126,10 +130,8 @@ def _office() -> Office:
 def _turn_response(turn: TurnView) -> BaseResponse:
     if "HX-Request" not in request.headers:
         return redirect(url_for("assistant.page", thread=turn.conversation))
-    frame = _frame()
-    response = make_response(render_template("assistant/answered.html", turn=turn, thread=turn.conversation, **frame))
-    available = services().credits.balance(current_studio().key).available
-    response.headers["HX-Trigger"] = json.dumps({"credits:changed": {"text": credit_amount(max(available, 0))}})
+    response = make_response(render_template("assistant/answered.html", turn=turn, thread=turn.conversation, **_frame()))
+    response.headers["HX-Trigger"] = json.dumps({"credits:changed": {"text": credit_amount(max(_balance().available, 0))}})
     return response
 
 
@@ -138,7 +140,7 @@ def _action_response(action: ActionView, refusal: str | None) -> BaseResponse:
         return redirect(url_for("assistant.page"))
     response: Response = make_response(render_template("assistant/decided.html", action=action, refusal=refusal))
     if action.state == "confirmed":
-        response.headers["HX-Trigger"] = json.dumps({"bookings:changed": {}})
+        response.headers["HX-Trigger"] = json.dumps({"calendar:refresh": {}})
     return response
 
 
