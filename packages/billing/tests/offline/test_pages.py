@@ -337,3 +337,11 @@ def test_the_sdk_reports_a_session_that_expires_too_soon(sandbox):
         sandbox.v1.checkout.sessions.create(
             {"mode": "subscription", "line_items": [{"price": price.id}], "expires_at": int(sandbox.offline.now.timestamp()) + 60}
         )
+
+
+def test_a_portal_that_would_bill_otherwise_is_not_supported(sandbox):
+    features = {"subscription_update": {"enabled": True, "default_allowed_updates": ["price"], "proration_behavior": "none"}}
+    with pytest.raises(stripe.APIError) as refused:
+        sandbox.v1.billing_portal.configurations.create({"features": features})
+
+    assert refused.value.http_status == 501

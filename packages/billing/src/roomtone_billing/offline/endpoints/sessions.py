@@ -12,8 +12,7 @@ from .routes import LIST, Call, Route, required
 CHECKOUT = (
     "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale "
     "expires_at payment_method_types payment_method_collection billing_address_collection ui_mode expand subscription_data.metadata "
-    "subscription_data.description subscription_data.trial_period_days subscription_data.trial_end subscription_data.trial_settings "
-    "subscription_data.billing_mode"
+    "subscription_data.description subscription_data.trial_period_days subscription_data.trial_end subscription_data.trial_settings"
 )
 CONFIGURATION = (
     "business_profile default_return_url metadata name expand features.customer_update features.invoice_history "
@@ -56,7 +55,19 @@ def _line_items(world: World, call: Call) -> Object:
     return page(reversed(checkout_sessions.line_items(world, call.id)), call.params, url=call.path)
 
 
+def _refuse_other_prorations(params: Object) -> None:
+    features = params.get("features", {})
+    change, cancel = features.get("subscription_update", {}), features.get("subscription_cancel", {})
+    if change.get("enabled") and change.get("proration_behavior", "none") != "always_invoice":
+        raise NotSupported(
+            "plan changes in the portal that are not billed at once", param="features[subscription_update][proration_behavior]"
+        )
+    if cancel.get("proration_behavior", "none") != "none":
+        raise NotSupported("credits for cancelling in the portal", param="features[subscription_cancel][proration_behavior]")
+
+
 def _create_configuration(world: World, call: Call) -> Object:
+    _refuse_other_prorations(call.params)
     return portal_configurations.create(world, call.params)
 
 
@@ -70,6 +81,7 @@ def _retrieve_configuration(world: World, call: Call) -> Object:
 
 
 def _update_configuration(world: World, call: Call) -> Object:
+    _refuse_other_prorations(call.params)
     return portal_configurations.update(world, call.id, call.params)
 
 
