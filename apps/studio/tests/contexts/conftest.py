@@ -20,7 +20,7 @@ from studio.contexts.scheduling.rooms import RoomInput
 from studio.contexts.scheduling.values import Opening, Span
 from studio.contexts.settings import service as settings
 
-FIRST = Path(studio.__file__).parent / "migrations/tenant/versions/0001_studio.py"
+VERSIONS = Path(studio.__file__).parent / "migrations/tenant/versions"
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # a Monday, 9 in Paris
 
 
@@ -44,14 +44,15 @@ class Place:
 
 @pytest.fixture
 def migrate() -> Callable[[Engine], None]:
-    """Runs the first tenant migration on a database."""
+    """Runs the tenant migrations on a database; their file names are in their order."""
 
     def run(engine: Engine) -> None:
-        spec = importlib.util.spec_from_file_location("tenant_0001", FIRST)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
-            module.upgrade()
+        for path in sorted(VERSIONS.glob("*.py")):
+            spec = importlib.util.spec_from_file_location(f"tenant_{path.stem}", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+                module.upgrade()
 
     return run
 

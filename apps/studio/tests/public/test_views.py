@@ -206,3 +206,13 @@ def test_the_booking_fits_into_a_calendar(visitor, room, start):
     assert answer.mimetype == "text/calendar"
     assert f"DTSTART:{start.strftime('%Y%m%dT%H%M%SZ')}\r\n" in answer.text
     assert "STATUS:CONFIRMED\r\n" in answer.text
+
+
+def test_a_studio_whose_plan_lapsed_takes_no_bookings(visitor, studio, services, room, start, look):
+    with services.database.control() as control:
+        services.database.tenancy.read_only(control, studio.key, reason="unpaid")
+
+    refused = visitor.post("/book", data=given(room, start))
+
+    assert refused.status_code == 409
+    assert look(all_bookings) == []

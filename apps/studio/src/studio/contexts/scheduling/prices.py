@@ -22,6 +22,7 @@ class Rate:
 
     Attributes:
         room_id: None for every room.
+        name: what staff called it; empty for a room's plain rate.
         hourly_minor: minor units per hour, >= 0.
         priority: the highest that applies wins; a room's own rule wins over one for every room.
         weekdays: 0 is Monday; None for every day.

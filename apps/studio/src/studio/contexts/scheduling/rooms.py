@@ -130,7 +130,7 @@ def set_hourly(db: Session, prices: Mapping[int, int]) -> None:
             select(RateRule).where(RateRule.target_kind == "room", RateRule.target_id == room_id, RateRule.priority == 0).limit(1)
         )
         if row is None:
-            row = RateRule(target_kind="room", target_id=room_id, unit="hour", name=_("Hourly rate"), priority=0, applies={})
+            row = RateRule(target_kind="room", target_id=room_id, unit="hour", name="", priority=0, applies={})
             db.add(row)
         row.price_minor, row.currency = price_minor, currency
     db.flush()
