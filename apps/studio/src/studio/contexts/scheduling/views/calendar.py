@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from studio.contexts.scheduling import queries
-from studio.contexts.scheduling.forms import ROOM_KINDS
 from studio.contexts.scheduling.queries import BookingView
+from studio.contexts.scheduling.setup_forms import ROOM_KINDS
 from studio.contexts.scheduling.values import Opening, Span, State, is_bookable, minute_of
 from studio.contexts.scheduling.views.pages import blueprint, is_writable, now
 from studio.contexts.settings import queries as settings_queries
