@@ -91,20 +91,21 @@ def run(model: Model, desk: Desk, *, question: str, history: Sequence[Exchange],
 
 
 async def _run(model: Model, desk: Desk, *, question: str, history: Sequence[Exchange], budget: Budget) -> Reply:
-    result = await AGENT.run(
-        question,
-        model=model,
-        deps=desk,
-        message_history=_messages(history),
-        model_settings=ModelSettings(max_tokens=budget.output_tokens, timeout=TURN_LIMIT_S, max_retries=0, parallel_tool_calls=False),
-        usage_limits=UsageLimits(
-            request_limit=REQUESTS_MAX,
-            tool_calls_limit=TOOL_CALLS_MAX,
-            input_tokens_limit=budget.input_tokens,
-            output_tokens_limit=budget.output_tokens,
-        ),
-        timeout=TURN_LIMIT_S,
-    )
+    async with model:  # closes its provider's connections, which belong to this turn's loop
+        result = await AGENT.run(
+            question,
+            model=model,
+            deps=desk,
+            message_history=_messages(history),
+            model_settings=ModelSettings(max_tokens=budget.output_tokens, timeout=TURN_LIMIT_S, max_retries=0, parallel_tool_calls=False),
+            usage_limits=UsageLimits(
+                request_limit=REQUESTS_MAX,
+                tool_calls_limit=TOOL_CALLS_MAX,
+                input_tokens_limit=budget.input_tokens,
+                output_tokens_limit=budget.output_tokens,
+            ),
+            timeout=TURN_LIMIT_S,
+        )
     return Reply(text=clean(result.output, ANSWER_LENGTH_MAX), usage=_billable(result.usage))
 
 
