@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
-from roomtone_tenancy import TenantState
+from roomtone_tenancy import Server, TenantState
+from roomtone_tenancy.errors import ProvisioningFailed, TemplateGone
+from roomtone_tenancy.provisioners import Place, provisioner_for
 
 
 def test_a_registered_tenant_becomes_active_with_a_database_of_its_own(site, extension):
@@ -48,3 +51,37 @@ def test_provisioning_again_changes_nothing(site):
 
     assert again == before
     assert tenancy.progress("acme").attempts == 1
+
+
+def test_a_step_that_fails_is_named_and_the_next_run_goes_on_there(site):
+    disk_is_full = [True]
+
+    def seed(session, tenant):
+        session.add(site.Artist(name=tenant.key))
+        if disk_is_full.pop():
+            disk_is_full.append(False)
+            raise OSError("no space left on device")
+
+    tenancy = site.tenancy(seed=seed)
+    site.register(tenancy, "acme")
+
+    with pytest.raises(ProvisioningFailed, match="no space left") as failed:
+        tenancy.provision("acme")
+    progress = tenancy.progress("acme")
+    tenancy.provision("acme")
+
+    assert (failed.value.step, progress.is_done) == ("seed", False)
+    assert "no space left" in str(progress.error)
+    with tenancy.use("acme"), tenancy.session() as session:
+        assert session.scalars(select(site.Artist.name)).all() == ["acme"]
+
+
+def test_a_template_that_was_replaced_is_told_from_other_failures(site):
+    provisioner = provisioner_for(Server("main", site.server_url))
+    place = Place(database="rt_test_gone")
+
+    with provisioner.work("a lock") as worker:
+        if provisioner.has_roles:
+            worker.make_roles(place, "a password")
+        with pytest.raises(TemplateGone, match="rt_no_such_template"):
+            worker.clone(place, "rt_no_such_template")

@@ -45,7 +45,6 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(
         default=0, ge=0, le=5, description="How many proxies in front of the app set X-Forwarded-*; 0: the headers are ignored."
     )
-    staff_email: str | None = Field(default=None, description="E-mail of the first back-office user, made by `studio staff`.")
     pool_per_studio: int = Field(default=3, ge=1, le=20, description="Connections one studio may hold in one process.")
     pool_per_server: int = Field(
         default=40, ge=2, le=500, description="Connections one process may hold on one PostgreSQL server for all studios."

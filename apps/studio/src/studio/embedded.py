@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 START_TIMEOUT_S = 30.0
@@ -204,18 +205,18 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         """Run one of PostgreSQL's programs, as a user of its own when we are root, since they refuse to be root."""
-        user = SYSTEM_USER if _is_root() else None
+        options: dict[str, Any] = {"user": SYSTEM_USER, "group": SYSTEM_USER, "extra_groups": []} if _is_root() else {}
         subprocess.run(
             [self.binaries[program], *arguments],
             check=True,
             text=True,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            user=user,
             cwd=str(self.data),
             timeout=START_TIMEOUT_S + 5,
             start_new_session=True,
+            **options,
         )
 
     def _own(self, folder: Path) -> None:
@@ -260,7 +261,9 @@ def _ensure_system_user() -> None:
         pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         subprocess.run(
-            ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER], check=True, capture_output=True
+            ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
+            check=True,
+            capture_output=True,
         )
 
 

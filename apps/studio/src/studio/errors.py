@@ -7,7 +7,6 @@ StudioError
 ├── Refused                a rule says no; the sentence is shown as it is
 │   ├── BadInput           a value cannot be used; `field` names which
 │   └── TooManyAttempts    come back in `retry_after_s` seconds
-├── ReadOnly               the studio's plan is unpaid: reading goes on, writing waits
 └── SetupError             the app cannot start; the sentence says what to do
 """
 
@@ -56,10 +55,6 @@ class TooManyAttempts(Refused):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"too many attempts; the next one counts in {retry_after_s} s")
         self.retry_after_s = retry_after_s
-
-
-class ReadOnly(StudioError):
-    """The studio's subscription lapsed: everything can be read, nothing written, until it is paid."""
 
 
 class SetupError(StudioError):

@@ -21,6 +21,7 @@ TenancyError
 ├── LeaseLost               another process has taken over
 ├── ProvisioningFailed      a step failed; run it again
 ├── DeletionFailed          a step failed; run it again
+├── TemplateGone            the template to clone from was replaced meanwhile
 ├── MigrationsInvalid       the migrations folder cannot be used
 └── VaultError
     ├── UnknownEncryptionKey    a secret under a key that the ring lacks
@@ -187,6 +188,14 @@ class ProvisioningFailed(TenancyError):
     def __init__(self, key: str, step: str, reason: str) -> None:
         self.key, self.step, self.reason = key, step, reason
         super().__init__(f"Provisioning tenant {key!r} failed in step {step!r} ({reason}): mend the cause and provision() again.")
+
+
+class TemplateGone(TenancyError):
+    """The template to clone from is not there or in use. Provisioning reads the catalog again and clones the newer one."""
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+        super().__init__(f"Template {template!r} is gone or in use: read the catalog again and clone the newer one.")
 
 
 class DeletionFailed(TenancyError):

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from .context import Scope
 from .credentials import Credentials
 from .engines import ServerEngines
-from .errors import NoServer, ProvisioningFailed
+from .errors import NoServer, ProvisioningFailed, TemplateGone
 from .guard import TenantSession
 from .lease import Lease, Leases
 from .lifecycle import TenantState
 from .models import TenantRow
 from .operations import Listener, Operations
-from .provisioners import Place, Provisioner, TemplateGone, Worker
+from .provisioners import Place, Provisioner, Worker
 from .provisioners.stamp import STAMP, stamp
 from .registry import Registry
 from .revisions import Revisions

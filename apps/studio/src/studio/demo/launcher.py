@@ -144,27 +144,22 @@ def _start_processes(demo: Demo, url: str, processes: Processes, services: Servi
         "STUDIO_DEMO": "true",
     }
     program = [sys.executable, "-m", "studio"]
-    with _step(console, "Offline Stripe"):
-        stripe = [
-            sys.executable,
-            "-m",
-            "roomtone_billing",
-            "offline-stripe",
-            "--port",
-            str(demo.stripe_port),
-            "--store",
-            str(demo.data.resolve() / "stripe.sqlite"),
-        ]
-        stripe += ["--webhook-url", f"{settings.url}/webhooks/stripe", "--webhook-secret", WEBHOOK_SECRET]
-        processes.start("offline-stripe", stripe, {}, ready=_answers(demo.stripe_port, "/offline"), within_s=READY_WITHIN_S)
+    stripe_command = [sys.executable, "-m", "roomtone_billing", "offline-stripe", "--port", str(demo.stripe_port)]
+    stripe_command += ["--store", str(demo.data.resolve() / "stripe.sqlite"), "--business", "roomtone"]
+    stripe_command += ["--webhook-url", f"{settings.url}/webhooks/stripe", "--webhook-secret", WEBHOOK_SECRET]
+    mark = demo.data / "worker.ready"
+    mark.unlink(missing_ok=True)
+    # All three begin at once, since each spends its start on imports; then each is waited for.
+    stripe = processes.start("offline-stripe", stripe_command, {})
+    web = processes.start("web", [*program, "serve", "--bind", f"127.0.0.1:{demo.port}"], environment)
+    worker = processes.start("worker", [*program, "worker", "--ready-file", str(mark)], environment)
+    with _step(console, "Offline Stripe, with the plans"):
+        processes.wait_for(stripe, _answers(demo.stripe_port, "/offline"), within_s=READY_WITHIN_S)
         services.billing.publish()
-    with _step(console, "Job worker"):
-        mark = demo.data / "worker.ready"
-        mark.unlink(missing_ok=True)
-        processes.start("worker", [*program, "worker", "--ready-file", str(mark)], environment, ready=mark.exists, within_s=READY_WITHIN_S)
     with _step(console, "Web server"):
-        command = [*program, "serve", "--bind", f"127.0.0.1:{demo.port}"]
-        processes.start("web", command, environment, ready=_answers(demo.port, "/healthz", settings.host), within_s=READY_WITHIN_S)
+        processes.wait_for(web, _answers(demo.port, "/healthz", settings.host), within_s=READY_WITHIN_S)
+    with _step(console, "Job worker"):
+        processes.wait_for(worker, mark.exists, within_s=READY_WITHIN_S)
 
 
 @contextmanager

@@ -85,27 +85,27 @@ class Processes:
         self._record.unlink(missing_ok=True)
         return len(found)
 
-    def start(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], *, ready: Callable[[], bool], within_s: float
-    ) -> Child:
-        """Start a child and wait until it is ready.
-
-        Raises:
-            SetupError: it ended or was not ready in time; the message holds the end of its log.
-        """
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
+        """Start a child; `wait_for` tells when it is ready."""
         child = Child(name=name, command=command, environment=environment, log=self._folder / "logs" / f"{name}.log")
         child.start()
         self._children.append(child)
         self._remember()
+        return child
+
+    def wait_for(self, child: Child, ready: Callable[[], bool], *, within_s: float) -> None:
+        """Wait until a child is ready.
+
+        Raises:
+            SetupError: it ended or was not ready in time; the message holds the end of its log.
+        """
         deadline = time.monotonic() + within_s
         while not ready():
             ended = child.process is not None and child.process.poll() is not None
             if ended or time.monotonic() > deadline:
-                raise SetupError(
-                    f"The {name} did not start{'' if ended else f' within {within_s:.0f} s'}. The end of {child.log}:\n{child.log_tail()}"
-                )
+                within = "" if ended else f" within {within_s:.0f} s"
+                raise SetupError(f"The {child.name} did not start{within}. The end of {child.log}:\n{child.log_tail()}")
             time.sleep(POLL_S)
-        return child
 
     def watch(self, tell: Callable[[str], None]) -> None:
         """Restart children that end; returns only by an exception, such as KeyboardInterrupt.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.table import Table
 
 from studio.config import Settings
 from studio.demo.people import PASSWORD, PEOPLE, STAFF_EMAIL
@@ -11,17 +10,17 @@ from studio.demo.people import PASSWORD, PEOPLE, STAFF_EMAIL
 
 def show(settings: Settings, stripe_url: str, console: Console) -> None:
     """Print it."""
-    places = Table(title="Where", title_justify="left", box=None, pad_edge=False)
-    for heading in ("what", "address", "sign in as"):
-        places.add_column(heading, overflow="fold")
-    places.add_row("The platform: sign up here", settings.url, "")
-    for person in PEOPLE:
-        places.add_row(f"{person.studio_name} ({person.plan})", settings.studio_url(person.slug), person.email)
-    places.add_row("Back-office, for our own staff", f"{settings.scheme}://{settings.backoffice_host}", STAFF_EMAIL)
-    places.add_row("Mailbox and time machine", f"{settings.url}/demo", "")
-    places.add_row("Offline Stripe", f"{stripe_url}/offline", "")
-    console.print(places)
-    console.print(f"Every password is [bold]{PASSWORD}[/].\n")
+    places = [("The platform: sign up here", settings.url, "")]
+    places += [(f"{p.studio_name} ({p.plan})", settings.studio_url(p.slug), p.email) for p in PEOPLE]
+    places += [
+        ("Back-office, for our own staff", f"{settings.scheme}://{settings.backoffice_host}", STAFF_EMAIL),
+        ("Mailbox and time machine", f"{settings.url}/demo", ""),
+        ("Offline Stripe", f"{stripe_url}/offline", ""),
+    ]
+    wide, wider = (max(len(place[column]) for place in places) for column in (0, 1))
+    for what, address, person in places:
+        console.print(f"  {what:<{wide}}  {address:<{wider}}  {person}", soft_wrap=True)
+    console.print(f"  Every password is [bold]{PASSWORD}[/].\n")
     console.print("[bold]Five things to try[/]")
     first = PEOPLE[0]
     for number, step in enumerate(

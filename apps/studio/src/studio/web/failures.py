@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from roomtone_tenancy.errors import TenantReadOnly, TenantUnavailable
-from studio.errors import NotAllowed, NotFound, NotSignedIn, ReadOnly, Refused, TooManyAttempts
+from studio.errors import NotAllowed, NotFound, NotSignedIn, Refused, TooManyAttempts
 
 log = structlog.get_logger()
 
@@ -19,7 +19,6 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotSignedIn, _to_sign_in)
     app.register_error_handler(NotAllowed, lambda _error: _failure(403))
     app.register_error_handler(NotFound, lambda _error: _failure(404))
-    app.register_error_handler(ReadOnly, _read_only)
     app.register_error_handler(TenantReadOnly, _read_only)
     app.register_error_handler(TenantUnavailable, lambda _error: _failure(503))
     app.register_error_handler(TooManyAttempts, _too_many)

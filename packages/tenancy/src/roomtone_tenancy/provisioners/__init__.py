@@ -86,10 +86,6 @@ class Provisioner(Protocol):
         """What it takes on disk."""
 
 
-class TemplateGone(Exception):
-    """The template to clone from is not there or in use; read the catalog again."""
-
-
 def provisioner_for(server: Server) -> Provisioner:
     """The module for the server's kind; psycopg is needed for PostgreSQL only."""
     if server.is_sqlite:

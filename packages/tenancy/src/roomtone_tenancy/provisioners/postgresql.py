@@ -12,9 +12,9 @@ from psycopg import errors as pg
 from psycopg import sql
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 
-from ..errors import OperationBusy
+from ..errors import OperationBusy, TemplateGone
 from ..server import Server
-from . import Place, TemplateGone
+from . import Place
 
 LOCK_WAIT_S = 10
 _PROTECTED = ("tenancy_stamp", "alembic_version")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, NullPool, create_engine
 
+from ..errors import TemplateGone
 from ..key import random_text
 from ..server import Server
-from . import Place, TemplateGone
+from . import Place
 
 SUFFIX = ".sqlite3"
 _COMPANIONS = ("", "-wal", "-shm", "-journal")

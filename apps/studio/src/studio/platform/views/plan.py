@@ -99,11 +99,11 @@ def credit_words() -> dict[str, str]:
     """What the kinds of ledger entries are called; a kind without a word of ours shows its own name."""
     return {
         "grant": _("Credits granted"),
-        "allowance": _("Plan"),
-        "month": _("Monthly credits"),
-        "settle": _("Assistant"),
-        "expire": _("Expired"),
-        "adjust": _("Adjusted by our staff"),
+        "charge": _("Assistant"),
+        "expiry": _("Expired"),
+        "adjustment": _("Adjusted by our staff"),
+        "reversal": _("Given back"),
+        "repayment": _("Debt paid"),
     }
 
 
