@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -40,5 +42,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
                 self.cfg.set(name, value)
 
     def load(self) -> Any:  # Any: a WSGI callable
-        """Build the application in the process that serves it, after the fork."""
-        return self._make()
+        """Build the application in the process that serves it, after the fork; what only the assistant needs is imported beside it."""
+        made = self._make()
+        Thread(target=import_module, args=["studio.assistant.model"], daemon=True).start()
+        return made

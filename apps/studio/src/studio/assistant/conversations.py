@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from roomtone_ai_credits import Usage
 from studio.assistant.errors import Busy
-from studio.assistant.model import Exchange, Reply
+from studio.assistant.exchange import Exchange, Reply
 from studio.assistant.models import Action, Conversation, Turn
 from studio.assistant.rules import HISTORY_TURNS, PROPOSAL_TTL, TURN_LOST_AFTER, ActionState, TurnState, fingerprint, title_of
 from studio.contexts.scheduling.tools import BookingProposal

@@ -6,23 +6,25 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from babel.dates import format_date
 from flask_babel import gettext as _
-from pydantic_ai.models import Model
 from sqlalchemy.orm import Session
 
 from roomtone_ai_credits import AiCredits
 from roomtone_ai_credits.errors import InsufficientCredits, TooManyHolds, UnknownHold, UnknownModel
-from studio.assistant import conversations, model, queries
+from studio.assistant import conversations, queries
 from studio.assistant.conversations import Begun
 from studio.assistant.errors import ModelFailed
 from studio.assistant.queries import TurnView
 from studio.assistant.rates import choose_budget, estimate
 from studio.assistant.rules import QUESTION_LENGTH_MAX, clean
-from studio.assistant.tools import Desk
 from studio.errors import BadInput
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 FEATURE = "assistant"
 log = structlog.get_logger()
@@ -125,6 +127,9 @@ def _answer(office: Office, asker: Asker, begun: Begun, question: str) -> str | 
 
 
 def _metered(office: Office, asker: Asker, begun: Begun, question: str) -> None:
+    from studio.assistant import model  # pydantic-ai takes a second to import: not at start-up; `server` does it beside
+    from studio.assistant.tools import Desk
+
     budget = choose_budget(office.model_name, available=office.credits.balance(office.account).available)
     desk = Desk(open_db=office.open_db, now=office.clock(), studio=office.studio, timezone=office.timezone, locale=asker.locale)
     with office.credits.meter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
 from flask_babel import get_locale
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from roomtone_ai_credits import Balance
-from studio.assistant import actions, model, queries, service
+from studio.assistant import actions, queries, service
 from studio.assistant.forms import TurnForm
 from studio.assistant.queries import ActionView, TurnView
 from studio.assistant.rates import OFFLINE_MODEL
@@ -23,6 +24,9 @@ from studio.platform.throttle import ASSISTANT_BY_USER, count_attempt
 from studio.web.access import staff_only
 from studio.web.page import credit_amount, studio_zone
 from studio.web.request import actor, control_db, current_studio, services, studio_db
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 blueprint = Blueprint("assistant", __name__, template_folder="templates", url_prefix="/app/assistant")
 
@@ -122,9 +126,15 @@ def _office() -> Office:
         credits=parts.credits,
         open_db=studio_db,
         model_name=name,
-        make_model=partial(model.make_model, name),
+        make_model=partial(_make_model, name),
         clock=_now,
     )
+
+
+def _make_model(name: str) -> Model:
+    from studio.assistant import model  # late, as in `service`
+
+    return model.make_model(name)
 
 
 def _turn_response(turn: TurnView) -> BaseResponse:
