@@ -40,7 +40,7 @@ def build(settings: Settings, *, database_url: str, gateway: Gateway | None = No
         gateway: the way to Stripe; None: over HTTP, as the settings say.
     """
     engine = create_engine(database_url, pool_size=settings.control_pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True)
-    now = clock.moved_clock(engine) if settings.demo else _utc_now
+    now: Callable[[], datetime] = clock.MovedClock(engine) if settings.demo else _utc_now
     services = Services(
         settings=settings,
         database=Database(engine=engine, tenancy=_tenancy(settings, engine, database_url)),

@@ -1,6 +1,7 @@
 """The back-office: what our staff sees and does, and who is kept out."""
 
 from sqlalchemy import select
+
 from studio.platform.models import AuditEvent
 
 

@@ -233,6 +233,7 @@ def asked() -> Iterator[str]:
     yield f"/app/calendar/bookings.json?start={day}T00:00&end={day + timedelta(days=20)}T00:00"
     yield "/app/settings/hours?room={room}"
     yield "/app/bookings/new?room={room}"
+    yield "/app/bookings/{public booking}"
     yield "/app/clients?q=client"
     yield "/app/assistant?thread={conversation}"
     yield "/app/assistant/panel?thread={conversation}"
@@ -346,15 +347,15 @@ class Builder:
         with self.services.database.tenancy.use(mark), self.services.database.studio() as db:
             for table in StudioBase.metadata.sorted_tables:
                 if "public_id" in table.c:
-                    for row in db.execute(select(table)):
+                    for row in db.execute(select(table).order_by(table.c.id)):
                         traces.add(row.public_id)
-                        ids[_kind(table.name, row)] = row.public_id
+                        ids.setdefault(_kind(table.name, row), row.public_id)
         return ids, traces
 
 
 WORDS = (
     "studio", "owner", "room", "grand piano", "evenings", "client", "0102", "likes tape", "album", "drums", "guest", "0304", "podcast",
-    "singer", "gift",
+    "singer",
 )  # fmt: skip
 """What is stored after the mark, and shown on some page."""
 

@@ -9,6 +9,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from sqlalchemy import select
+
 from studio.platform import mail
 from studio.platform.models import OutboundMail
 from studio.services import Services

@@ -1,6 +1,7 @@
 """Passwords."""
 
 import pytest
+
 from studio.errors import BadInput
 from studio.platform.passwords import LENGTH_MAX, hash_password, is_correct
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
+
 from studio.platform import accounts
 from studio.platform.models import SignIn
 from studio.platform.throttle import SIGN_IN_BY_ACCOUNT

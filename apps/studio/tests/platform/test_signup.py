@@ -3,10 +3,11 @@
 import uuid
 
 import pytest
+from sqlalchemy import func, select
+
 from roomtone_ai_credits import CREDIT
 from roomtone_billing import Interval, Phase
 from roomtone_tenancy import TenantState
-from sqlalchemy import func, select
 from studio.errors import BadInput
 from studio.platform import jobs
 from studio.platform.models import OutboundMail, SignUp, User

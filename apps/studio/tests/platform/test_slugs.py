@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from studio.platform.slugs import LENGTH_MAX, RESERVED, SlugFault, slug_fault, suggest_slug
 
 

@@ -1,6 +1,7 @@
 """Limits that all processes share."""
 
 import pytest
+
 from studio.errors import TooManyAttempts
 from studio.platform.throttle import Limit, count_attempt
 

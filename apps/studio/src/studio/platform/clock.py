@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 
@@ -16,19 +15,29 @@ from studio.platform.models import DemoClock
 SEEN_FOR_S = 1.0
 
 
-def moved_clock(engine: Engine) -> Callable[[], datetime]:
-    """A clock that reads the demo's offset at most once a second."""
-    lock, seen = Lock(), {"at": -SEEN_FOR_S, "offset_s": 0.0}
+class MovedClock:
+    """A clock that the demo's time machine moves; it reads how far at most once a second.
 
-    def now() -> datetime:
-        with lock:
-            if time.monotonic() - seen["at"] >= SEEN_FOR_S:
-                with Session(engine) as db:
-                    seen["offset_s"] = float(db.scalar(select(DemoClock.offset_s)) or 0)
-                seen["at"] = time.monotonic()
-            return datetime.now(UTC) + timedelta(seconds=seen["offset_s"])
+    Args:
+        engine: the control database.
+    """
 
-    return now
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._lock = engine, Lock()
+        self._read_at, self._offset = -SEEN_FOR_S, timedelta()
+
+    def __call__(self) -> datetime:
+        """The moved time, aware, in UTC."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= SEEN_FOR_S:
+                with Session(self._engine) as db:
+                    self._offset = timedelta(seconds=db.scalar(select(DemoClock.offset_s)) or 0)
+                self._read_at = time.monotonic()
+            return datetime.now(UTC) + self._offset
+
+    def look_again(self) -> None:
+        """Read how far the time was moved when next asked, instead of within a second."""
+        self._read_at = -SEEN_FOR_S
 
 
 def move(db: Session, seconds: int) -> None:
