@@ -1,0 +1,56 @@
+"""Timing several ways of doing the same, in turns, so that a busy machine is unfair to all of them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """How long something takes, in milliseconds.
+
+    Attributes:
+        low, high: the quartiles: half of all runs lie between them.
+    """
+
+    median: float
+    low: float
+    high: float
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{_short(self.median)} ms ({_short(self.low)}–{_short(self.high)})"
+
+    @staticmethod
+    def of(seconds: list[float]) -> Timing:
+        """The timing of some runs, two at the least."""
+        low, median, high = statistics.quantiles((s * 1000 for s in seconds), n=4, method="inclusive")
+        return Timing(median=median, low=low, high=high, runs=len(seconds))
+
+
+def in_turns(ways: Mapping[str, Run], *, runs: int, warm_up: int = 1) -> dict[str, Timing]:
+    """Time each way once per round, for some rounds; the first `warm_up` rounds do not count.
+
+    Args:
+        ways: each does its work once; a function that it returns cleans up after it and is not timed.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for round_number in range(warm_up + runs):
+        for name, run in ways.items():
+            began = time.perf_counter()
+            clean_up = run()
+            spent = time.perf_counter() - began
+            if callable(clean_up):
+                clean_up()
+            if round_number >= warm_up:
+                seconds[name].append(spent)
+    return {name: Timing.of(spent) for name, spent in seconds.items()}
+
+
+def _short(milliseconds: float) -> str:
+    return f"{milliseconds:.0f}" if milliseconds >= 100 else f"{milliseconds:.1f}" if milliseconds >= 10 else f"{milliseconds:.2f}"
