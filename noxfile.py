@@ -19,6 +19,7 @@ TEST_TOOLS = [
     "pytest>=9.2",
     "pytest-randomly>=5.1",
     "pytest-timeout>=2.4",
+    "pytest-xdist>=3.8",
     "pytest-socket>=0.7",
     "hypothesis>=6.170",
     "jsonschema>=4.26",
@@ -27,8 +28,11 @@ TEST_TOOLS = [
 ]
 EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline", "ai_credits": "postgres,cli"}
 
+# Two processes, each with a server of its own; a file's tests stay together, since its fixtures are dear.
+PARALLEL = ("-n", "2", "--dist", "loadfile")
+
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "contracts", "tests", "postgres15", "newest", "alone", "lowest", "browser", "docs", "build"]
+nox.options.sessions = ["lint", "types", "contracts", "tests", "postgres15", "alone", "lowest", "browser", "docs", "build"]
 nox.options.stop_on_first_error = False
 
 
@@ -56,7 +60,8 @@ def contracts(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests but the browser's, on PostgreSQL 18 from the wheel. The front end is built first: pages need it."""
     session.run("studio", "build")
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    session.run("pytest", *PARALLEL, "-m", "not browser and not faults", *session.posargs)
+    session.run("pytest", "-m", "faults", *session.posargs)
 
 
 @nox.session
@@ -66,23 +71,18 @@ def postgres15(session: nox.Session) -> None:
     if not (folder / "initdb").exists():
         session.skip(f"PostgreSQL 15 is not installed in {folder}; install Debian's package postgresql-15 to run this.")
     session.env["TEST_POSTGRES_BIN"] = str(folder)
-    session.run("pytest", "-m", "not browser and not faults", *(f"packages/{name}/tests" for name in LIBRARIES), "apps/studio/tests")
-
-
-@nox.session
-def newest(session: nox.Session) -> None:
-    """The libraries' tests on the newest Python at hand."""
-    python, version = _newest_python()
-    session.log(f"the newest Python at hand is {version}: {python}")
-    for name in LIBRARIES:
-        _test_apart(session, name, python=python, resolution="highest", label="newest")
+    session.run(
+        "pytest", *PARALLEL, "-m", "not browser and not faults", *(f"packages/{name}/tests" for name in LIBRARIES), "apps/studio/tests"
+    )
 
 
 @nox.session
 def alone(session: nox.Session) -> None:
-    """Each library's wheel in an environment without its siblings, and without Flask and Stripe where it has no need of them."""
+    """Each library on the newest Python at hand, without its siblings, and without Flask and Stripe where it has no need of them."""
+    python, version = _newest_python()
+    session.log(f"the newest Python at hand is {version}: {python}")
     for name in LIBRARIES:
-        _test_apart(session, name, python=sys.executable, resolution="highest", label="alone")
+        _test_apart(session, name, python=python, resolution="highest", label="alone")
 
 
 @nox.session
@@ -128,7 +128,7 @@ def _test_apart(session: nox.Session, name: str, *, python: str, resolution: str
     )  # fmt: skip
     unwanted = [*(module for library, module in LIBRARIES.items() if library != name), *SIBLINGS[name]]
     session.run(inside, "-c", f"import importlib.util as u, {LIBRARIES[name]}; assert not [m for m in {unwanted!r} if u.find_spec(m)]")
-    session.run(inside, "-m", "pytest", f"packages/{name}/tests", "-m", "not faults", env={"PYTHONPATH": ""})
+    session.run(inside, "-m", "pytest", *PARALLEL, f"packages/{name}/tests", env={"PYTHONPATH": ""})
 
 
 def _newest_python() -> tuple[str, str]:
