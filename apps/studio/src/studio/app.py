@@ -22,6 +22,7 @@ from studio.contexts.crm.views import blueprint as crm_pages
 from studio.contexts.scheduling.views import blueprint as scheduling_pages
 from studio.contexts.settings.views import blueprint as settings_pages
 from studio.demo.views import pages as demo_pages
+from studio.platform.standing import HOLD
 from studio.platform.views import landing, plan, signin, signup, webhooks
 from studio.public.views import blueprint as public_pages
 from studio.services import Services
@@ -136,6 +137,7 @@ def _enter_studio() -> None:
 
 def _closed_when_suspended() -> Response | None:
     """A suspended studio shows why, and lets its owner in to pay; nothing else."""
-    if database().tenancy.current.state is not TenantState.SUSPENDED or request.endpoint in OPEN_WHEN_SUSPENDED:
+    tenant = database().tenancy.current
+    if tenant.state is not TenantState.SUSPENDED or request.endpoint in OPEN_WHEN_SUSPENDED:
         return None
-    return Response(render_template("suspended.html"), status=503, mimetype="text/html")
+    return Response(render_template("suspended.html", is_held=bool(tenant.metadata.get(HOLD))), status=503, mimetype="text/html")

@@ -102,6 +102,15 @@ def upgrade() -> None:
 
 
 @main.command()
+def publish() -> None:
+    """Make the plans' products and prices at Stripe; what is there already is left alone."""
+    with _services() as services:
+        for change in services.billing.publish():
+            click.echo(f"  {change}")
+        click.echo("The plans are at Stripe.")
+
+
+@main.command()
 @click.option("--force", is_flag=True, help="Build even when the sources did not change.")
 def build(*, force: bool) -> None:
     """Build the front end and the translations."""

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from roomtone_ai_credits import AiCredits
 from roomtone_ai_credits import schema as credits_schema
+from roomtone_ai_credits.errors import UnknownModel
 from roomtone_billing import Billing
 from roomtone_billing import schema as billing_schema
 from roomtone_billing.gateway import Gateway
@@ -39,6 +40,8 @@ def build(settings: Settings, *, database_url: str, gateway: Gateway | None = No
         database_url: the control database, `postgresql+psycopg://…`; studios are placed on the same server.
         gateway: the way to Stripe; None: over HTTP, as the settings say.
     """
+    if settings.ai_model is not None:
+        _check_priced(settings.ai_model)
     engine = create_engine(database_url, pool_size=settings.control_pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True)
     now: Callable[[], datetime] = clock.MovedClock(engine) if settings.demo else _utc_now
     services = Services(
@@ -106,6 +109,16 @@ def _seed(db: Session, tenant: Tenant) -> None:
     """The first rows of a new studio's database."""
     facts = {name: str(tenant.metadata[name]) for name in ("name", "timezone", "currency", "locale")}
     studio_settings.initialise(db, **facts)
+
+
+def _check_priced(model: str) -> None:
+    """Refuse at start what every turn would refuse."""
+    try:
+        RATE_CARD.rate(model)
+    except UnknownModel as error:
+        raise SetupError(
+            f"STUDIO_AI_MODEL is {model!r}, which has no price. Add it to studio/assistant/rates.py, or choose one that is there."
+        ) from error
 
 
 def _stripe(settings: Settings) -> StripeGateway:

@@ -18,7 +18,7 @@ export class Day {
     this.closes = given.closes;
     this.step = Number(given.stepMinutes);
     this.isWritable = "writable" in given;
-    this.locale = document.documentElement.lang;
+    this.locale = document.documentElement.dataset.formats; // "en" alone would be American
     this.times = timesIn(this.locale);
     this.rooms = null;
     this.bookings = [];

@@ -29,4 +29,4 @@ def install(app: Flask) -> None:
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     Babel(app, locale_selector=lambda: FORMATS[choose_language()], default_locale=FORMATS["en"])
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.context_processor(lambda: {"locale": get_locale().language, "languages": LANGUAGES})
+    app.context_processor(lambda: {"locale": get_locale().language, "formats": str(get_locale()).replace("_", "-"), "languages": LANGUAGES})
