@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from roomtone_tenancy import errors
-from roomtone_tenancy.flask import FlaskTenancy
+
+Flask = pytest.importorskip("flask", reason="the extra 'flask' is not installed").Flask
+from roomtone_tenancy.flask import FlaskTenancy  # noqa: E402  # needs it
 
 
 @pytest.fixture

@@ -51,7 +51,8 @@ def demo(*, port: int, data: Path, fresh: bool, check: bool) -> None:
     given = Settings().database_url
     wanted = launcher.Demo(port=port, data=data, fresh=fresh, database_url=given.get_secret_value() if given else None)
     console = Console(highlight=False)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell that starts us in the background has it ignored
+        signal.signal(stop, signal.default_int_handler)
     with _plain_errors():
         try:
             if check:

@@ -83,6 +83,8 @@ def running(demo: Demo, console: Console) -> Iterator[tuple[Services, Processes]
         with _step(console, "Front end"):
             frontend.build()
         with _step(console, "PostgreSQL" + (" (the one DATABASE_URL names)" if demo.database_url else " (embedded)")):
+            if not demo.database_url:
+                stack.callback(embedded_server(settings).stop)  # also one that a killed demo left and this one took over
             url = stack.enter_context(control_database(settings))
         stack.callback(processes.stop)  # before the database that they use goes
         services = wiring.build(settings, database_url=url)
