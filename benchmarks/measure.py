@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import event
 
 Run = Callable[[], object]
 
@@ -16,12 +20,13 @@ class Timing:
 
     Attributes:
         low, high: the quartiles: half of all runs lie between them.
+        each: every run that counts, in order.
     """
 
     median: float
     low: float
     high: float
-    runs: int
+    each: tuple[float, ...]
 
     def __str__(self) -> str:
         return f"{_short(self.median)} ms ({_short(self.low)}–{_short(self.high)})"
@@ -29,8 +34,13 @@ class Timing:
     @staticmethod
     def of(seconds: list[float]) -> Timing:
         """The timing of some runs, two at the least."""
-        low, median, high = statistics.quantiles((s * 1000 for s in seconds), n=4, method="inclusive")
-        return Timing(median=median, low=low, high=high, runs=len(seconds))
+        each = tuple(s * 1000 for s in seconds)
+        low, median, high = statistics.quantiles(each, n=4, method="inclusive")
+        return Timing(median=median, low=low, high=high, each=each)
+
+    def ratio_to(self, other: Timing) -> float:
+        """The median of the rounds' ratios: what slows the machine down for a round counts on both sides."""
+        return statistics.median(mine / theirs for mine, theirs in zip(self.each, other.each, strict=True))
 
 
 def in_turns(ways: Mapping[str, Run], *, runs: int, warm_up: int = 1) -> dict[str, Timing]:
@@ -50,6 +60,18 @@ def in_turns(ways: Mapping[str, Run], *, runs: int, warm_up: int = 1) -> dict[st
             if round_number >= warm_up:
                 seconds[name].append(spent)
     return {name: Timing.of(spent) for name, spent in seconds.items()}
+
+
+@contextmanager
+def listening(target: Any, hooks: Mapping[str, Callable[..., None]]) -> Iterator[None]:  # Any: what SQLAlchemy takes events of
+    """Hear SQLAlchemy's events for the length of the block."""
+    for name, hook in hooks.items():
+        event.listen(target, name, hook)
+    try:
+        yield
+    finally:
+        for name, hook in hooks.items():
+            event.remove(target, name, hook)
 
 
 def _short(milliseconds: float) -> str:

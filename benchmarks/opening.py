@@ -43,16 +43,16 @@ def measure(here: Place, runs: int) -> tuple[list[Row], list[str]]:
     open_, taken = timings["ours"], timings["sign-up"]
     rows = [
         Row(
-            what="sign-up to active studio", ours=open_, peer="bare CREATE DATABASE … TEMPLATE, two roles", theirs=timings["clone"], bar=3.5
+            what="sign-up to active studio", ours=open_, peer="bare CREATE DATABASE … TEMPLATE, two roles", theirs=timings["clone"], bar=3.8
         ),
         Row(
             what="sign-up to active studio",
             ours=open_,
             peer="CREATE DATABASE, then the Alembic revisions",
             theirs=timings["migrate"],
-            bar=1.5,
+            bar=2.1,
         ),
-        Row(what="sign-up's transaction", ours=taken, peer="hashing the password (Argon2id)", theirs=timings["hash"], bar=2.5),
+        Row(what="sign-up's transaction", ours=taken, peer="hashing the password (Argon2id)", theirs=timings["hash"], bar=3),
     ]
     return rows, [_steps(here)]
 

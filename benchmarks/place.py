@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 
 from roomtone_billing import Interval
 from roomtone_billing.offline import OfflineStripe
@@ -82,7 +83,7 @@ class Place:
                 self._book(db, room.public_id)
         return slug
 
-    def _book(self, db, room: str) -> None:
+    def _book(self, db: Session, room: str) -> None:
         morning = datetime.now(ZoneInfo("Europe/Paris")).replace(hour=8, minute=0, second=0, microsecond=0)
         for number in range(DAYS * BOOKINGS_A_DAY):
             start = morning + timedelta(days=number // BOOKINGS_A_DAY, hours=3 * (number % BOOKINGS_A_DAY))
@@ -93,7 +94,9 @@ class Place:
     def sign_in(self, key: str) -> str:
         """The Cookie header of the studio's owner."""
         with self.services.database.control() as db:
-            token = accounts.hand_over(db, accounts.find_user(db, f"{key}@example.com"), tenant_key=key)
+            owner = accounts.find_user(db, f"{key}@example.com")
+            assert owner is not None
+            token = accounts.hand_over(db, owner, tenant_key=key)
         client = self.app.studio.test_client()
         host = self.services.settings.studio_host(key)
         assert client.get(f"/enter?token={token}", base_url=f"http://{host}").status_code == 303

@@ -24,7 +24,7 @@ class Row:
 
     Attributes:
         peer: what it is compared with.
-        bar: the ratio of the medians (ours by theirs) that it may have at the most.
+        bar: the ratio (ours by theirs) that it may have at the most.
     """
 
     what: str
@@ -36,7 +36,7 @@ class Row:
     @property
     def ratio(self) -> float:
         """Ours by theirs: below 1 ours is faster."""
-        return self.ours.median / self.theirs.median
+        return self.ours.ratio_to(self.theirs)
 
     @property
     def is_met(self) -> bool:
@@ -96,7 +96,7 @@ class Result:
             "",
             "| " + " | ".join(HEADINGS) + " | runs |",
             "|---|---|---|---|---|---|---|---|",
-            *("| " + " | ".join([*row.cells(), str(row.ours.runs)]) + " |" for row in self.rows),
+            *("| " + " | ".join([*row.cells(), str(len(row.ours.each))]) + " |" for row in self.rows),
             "",
             *(f"- {note}" for note in self.notes),
         ]

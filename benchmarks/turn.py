@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psycopg
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
-from benchmarks.measure import in_turns
+from benchmarks.measure import in_turns, listening
 from benchmarks.place import Place
 from benchmarks.report import Row
 from roomtone_ai_credits import Usage
@@ -32,11 +32,21 @@ def measure(here: Place, runs: int, ledger_runs: int) -> tuple[list[Row], list[s
         turns = in_turns({"ours": _turn(here, key), "limit": _run_alone(here)}, runs=runs, warm_up=2)
     meter = _hold_and_settle(here, key)
     meter()
-    commits = _commits(here, meter)
-    ledger = in_turns({"ours": meter, "limit": _bare_commits(here, commits)}, runs=ledger_runs, warm_up=5)
+    commits, statements = _counted(here, meter)
+    bare = _bare(here)
+    ledger = in_turns(
+        {"ours": meter, "limit": lambda: bare(commits, commits), "peer": lambda: bare(commits, statements)}, runs=ledger_runs, warm_up=5
+    )
     rows = [
-        Row(what="metered turn, kept and charged", ours=turns["ours"], peer="the model's run alone", theirs=turns["limit"], bar=4.0),
-        Row(what="hold and settle", ours=ledger["ours"], peer=f"{commits} bare commits of one row", theirs=ledger["limit"], bar=4.0),
+        Row(what="metered turn, kept and charged", ours=turns["ours"], peer="the model's run alone", theirs=turns["limit"], bar=5),
+        Row(what="hold and settle", ours=ledger["ours"], peer=f"{commits} bare commits of one row", theirs=ledger["limit"], bar=13),
+        Row(
+            what="hold and settle",
+            ours=ledger["ours"],
+            peer=f"{commits} bare commits, {statements} statements in all",
+            theirs=ledger["peer"],
+            bar=6,
+        ),
     ]
     added = turns["ours"].median - turns["limit"].median
     part = ledger["ours"].median
@@ -77,30 +87,37 @@ def _hold_and_settle(here: Place, key: str) -> Callable[[], object]:
     return meter
 
 
-def _commits(here: Place, work: Callable[[], object]) -> int:
-    """How many transactions the work commits."""
-    seen: list[object] = []
+def _counted(here: Place, work: Callable[[], object]) -> tuple[int, int]:
+    """How many transactions the work commits in the control database, and how many statements it sends there."""
+    seen: list[str] = []
     engine = here.services.database.engine
 
-    def count(connection: Connection) -> None:
-        seen.append(connection)
+    def commits(_connection: Connection) -> None:
+        seen.append("commit")
 
-    event.listen(engine, "commit", count)
-    work()
-    event.remove(engine, "commit", count)
-    return len(seen)
+    def executes(*_of: object) -> None:
+        seen.append("statement")
+
+    with listening(engine, {"commit": commits, "before_cursor_execute": executes}):
+        work()
+    return seen.count("commit"), seen.count("statement")
 
 
-def _bare_commits(here: Place, count: int) -> Callable[[], object]:
+def _bare(here: Place) -> Callable[[int, int], None]:
+    """Sends this many one-row statements, half of them writes, in this many committed transactions, on the driver's own connection."""
     connection = psycopg.connect(driver_url(here.services.database.engine))
-    connection.execute(
-        "CREATE TABLE bench_commit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at timestamptz DEFAULT now(), note text)"
-    )
+    connection.execute("CREATE TABLE bench_row (id bigint PRIMARY KEY, note text)")
+    connection.execute("INSERT INTO bench_row SELECT number, repeat('x', 200) FROM generate_series(1, 100) number")
     connection.commit()
 
-    def commit() -> None:
-        for _number in range(count):
-            connection.execute("INSERT INTO bench_commit (note) VALUES (%s)", ["a row of the ledger's size, more or less"])
-            connection.commit()
+    def send(commits: int, statements: int) -> None:
+        for number in range(1, statements + 1):
+            if number % 2:
+                connection.execute("UPDATE bench_row SET note = note WHERE id = %s", [number])
+            else:
+                connection.execute("SELECT id, note FROM bench_row WHERE id = %s", [number]).fetchall()
+            if number % -(-statements // commits) == 0:
+                connection.commit()
+        connection.commit()
 
-    return commit
+    return send

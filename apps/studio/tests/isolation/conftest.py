@@ -363,7 +363,9 @@ WORDS = (
 def _kind(table: str, row: Any) -> str:
     if table == "booking" and row.source == "public":
         return "public booking"
-    return {"rate_rule": "rate"}.get(table, table.removeprefix("assistant_"))
+    if table == "rate_rule":
+        return "rate" if row.priority else "plain rate"
+    return table.removeprefix("assistant_")
 
 
 def _done(answer: TestResponse, status: int = 303) -> None:

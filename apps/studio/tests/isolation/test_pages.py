@@ -14,7 +14,7 @@ OTHER_ANSWERS = {
     "/sign-in": 302, "/enter": 303, "/app/plan/return": 303, "/onboarding": 303, "/app/assistant/turns/…": 302,
     "/app/calendar/bookings.json": 409,
 }  # fmt: skip
-NEVER_SHOWN = {"opening_rule", "allocation"}
+NEVER_SHOWN = {"opening_rule", "allocation", "plain rate"}
 # Columns of closed vocabularies and of our own keys: people write nothing into them.
 NOT_WRITTEN = {
     "state", "kind", "source", "colour", "currency", "timezone", "locale", "accent", "public_id", "key", "hold_id", "model", "user_id",
