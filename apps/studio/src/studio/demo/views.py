@@ -51,10 +51,10 @@ def mail(public_id: str) -> str:
 
 @pages.get("/mail/<public_id>/body")
 def mail_body(public_id: str) -> Response:
-    """The e-mail's HTML alone, for the frame that shows it; nothing in it can run or call out."""
+    """The e-mail's HTML alone, for the frame that shows it; nothing in it can run or call out, and its links open outside of the frame."""
     with control_db() as db:
         found = outbox.find(db, public_id)
-    answer = Response(found.html, mimetype="text/html")
+    answer = Response(found.html.replace("<head>", '<head><base target="_blank">', 1), mimetype="text/html")
     answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
     answer.headers["X-Frame-Options"] = "SAMEORIGIN"
     return answer
