@@ -51,8 +51,8 @@ class Demo:
 
     @property
     def stripe_url(self) -> str:
-        """The offline Stripe's address."""
-        return f"http://localhost:{self.stripe_port}"
+        """The offline Stripe's address, as its own pages write it: our content security policy lets forms lead there."""
+        return f"http://127.0.0.1:{self.stripe_port}"
 
     def settings(self) -> Settings:
         """The app's settings in the demo; what the environment says of mail and the AI model holds."""
