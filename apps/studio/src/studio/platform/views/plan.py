@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, redirect, render_template, request
+import json
+
+from flask import Blueprint, g, make_response, redirect, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -13,6 +15,7 @@ from studio.platform import accounts, queue
 from studio.platform.views.signin import remember, safe_next
 from studio.platform.views.signup import catalogue
 from studio.web.access import staff_only
+from studio.web.page import credit_amount
 from studio.web.request import actor, control_db, current_studio, services
 
 pages = Blueprint("plan", __name__, template_folder="../templates")
@@ -90,9 +93,12 @@ def returned() -> Response:
 
 @pages.get("/app/plan/status")
 @staff_only
-def status() -> str:
-    """The plan's state as a fragment, asked for again by the page after a return from Stripe."""
-    return render_template("platform/plan_status.html", balance=services().credits.balance(current_studio().key))
+def status() -> Response:
+    """The plan's state as a fragment, asked for again by the page after a return from Stripe; the credits badge follows it."""
+    balance = services().credits.balance(current_studio().key)
+    response = make_response(render_template("platform/plan_status.html", balance=balance))
+    response.headers["HX-Trigger"] = json.dumps({"credits:changed": {"text": credit_amount(max(balance.available, 0))}})
+    return response
 
 
 def credit_words() -> dict[str, str]:
