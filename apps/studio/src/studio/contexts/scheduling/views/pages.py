@@ -9,6 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, flash, redirect, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from studio.contexts.scheduling.errors import span_text
+from studio.contexts.scheduling.queries import BookingView
+from studio.contexts.scheduling.values import is_bookable
+from studio.contexts.settings.queries import Settings
 from studio.web.request import current_studio
 
 blueprint = Blueprint("scheduling", __name__, template_folder="../templates")
@@ -36,3 +40,17 @@ def done(message: str, target: str) -> BaseResponse:
         return redirect(target, 303)
     events: dict[str, Any] = {"drawer:close": {}, "calendar:refresh": {}, "toast": {"text": message, "tone": "success"}}  # Any: JSON
     return Response(status=204, headers={"HX-Trigger": json.dumps(events)})
+
+
+def when(found: BookingView, settings: Settings) -> str:
+    """A booking's time in words, on the studio's wall clock."""
+    return span_text(found.span, settings.zone)
+
+
+def wall_argument(name: str) -> datetime | None:
+    """A wall-clock time from the address or the form; None when it is missing or no time."""
+    try:
+        found = datetime.fromisoformat(request.values.get(name, "")).replace(second=0, microsecond=0, tzinfo=None)
+    except ValueError:
+        return None
+    return found if is_bookable(found.date()) else None
