@@ -64,6 +64,7 @@ class House:
         ids: public ids by what they name.
         traces: its mark, every id of its rows, and its database's name.
         sign_in: the value of its owner's session cookie.
+        token: what that cookie holds, signed, as the sign-in.
     """
 
     key: str
@@ -77,6 +78,7 @@ class House:
     owner: FlaskClient = field(repr=False)
     visitor: FlaskClient = field(repr=False)
     sign_in: str = field(repr=False)
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,9 +271,11 @@ class Builder:
         ids, traces = self._ids(mark)
         cookie = owner.get_cookie(self.app.studio.config["SESSION_COOKIE_NAME"], domain=host.partition(":")[0])
         assert cookie is not None
+        with owner.session_transaction(base_url=f"http://{host}") as session:
+            token = str(session["sign_in"])
         return House(
             key=mark, host=host, mark=mark, owner_email=f"{mark}@example.com", sign_up_id=sign_up_id, ids=ids, owner=owner,
-            visitor=visitor, sign_in=cookie.value, traces=frozenset({mark, accent, sign_up_id, invoice.lower(), *traces}),
+            visitor=visitor, sign_in=cookie.value, token=token, traces=frozenset({mark, accent, sign_up_id, invoice.lower(), *traces}),
             words=tuple(f"{mark} {word}" for word in WORDS),
         )  # fmt: skip
 

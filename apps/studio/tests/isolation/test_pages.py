@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from sqlalchemy import String, Text, func, select
 
 from studio.db import StudioBase
@@ -78,6 +79,18 @@ def test_the_cookie_of_one_studio_is_nobody_on_the_others_host(app, crawl, conte
 
             assert (answer.status, answer.location) == (seen.answer.status, seen.answer.location)
             assert [trace for trace in seen.other.traces if trace in content(answer)] == [], seen.path
+
+
+@pytest.mark.parametrize("path", ["/app", "/app/plan", "/app/settings", "/sign-in"])
+def test_the_sign_in_of_one_studio_is_nobody_on_the_others_host(houses, content, client_at, path):
+    for house, other in (houses, houses[::-1]):
+        stranger = client_at(other)
+        with stranger.session_transaction(base_url=f"http://{other.host}") as session:
+            session["sign_in"] = house.token  # signed for this very host: what refuses it is the sign-in's own audience
+        answer, nobodys = stranger.get(path), client_at(other).get(path)
+
+        assert (answer.status, answer.location) == (nobodys.status, nobodys.location)
+        assert [trace for trace in house.traces if trace in content(answer)] == []
 
 
 def test_what_one_studio_has_to_say_stays_out_of_the_others_pages(app, houses, client_at):
