@@ -134,7 +134,7 @@ def test_at_zero_credits_a_sentence_says_so_and_the_model_is_not_called(place, s
     turn = place.ask("hello", model=scripted("I answered anyway"))
 
     assert (turn.state, turn.charged_micro, place.left()) == ("failed", None, 0)
-    assert turn.answer == "No AI credits are left. Choose a plan to get more; everything else works as before."
+    assert turn.answer == "No AI credits are left. A plan brings new ones with each paid month; everything else works as before."
 
 
 def test_at_zero_credits_the_sentence_says_when_they_return(place):

@@ -158,7 +158,7 @@ def test_at_zero_credits_the_composer_and_the_answer_say_so_and_the_rest_goes_on
 
     answer = ask("what is booked tomorrow?").text
 
-    assert "No AI credits are left. Choose a plan to get more; everything else works as before." in answer
+    assert "No AI credits are left. A plan brings new ones with each paid month; everything else works as before." in answer
     assert "No AI credits are left." in studio_client.get("/app/assistant").text
     assert studio_client.get("/app").status_code == 200
 

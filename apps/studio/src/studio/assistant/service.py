@@ -150,7 +150,7 @@ def _metered(office: Office, asker: Asker, begun: Begun, question: str) -> None:
 
 def _no_credits(refusal: InsufficientCredits, locale: str) -> str:
     if refusal.next_grant_at is None:
-        return _("No AI credits are left. Choose a plan to get more; everything else works as before.")
+        return _("No AI credits are left. A plan brings new ones with each paid month; everything else works as before.")
     day = format_date(refusal.next_grant_at, "long", locale=locale)
     return _("No AI credits are left. New ones come on %(day)s; everything else works as before.", day=day)
 
