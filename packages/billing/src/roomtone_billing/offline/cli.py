@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import click
@@ -32,6 +33,8 @@ def offline_stripe(
         after_retries=after_retries,  # type: ignore[arg-type]  # click's Choice has checked it
         business=business,
     )
+    for stop in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell that starts us in the background has it ignored
+        signal.signal(stop, signal.default_int_handler)
     server = Server(offline, port=port)
     click.echo(f"Offline Stripe (this is not Stripe) on {server.url}  console: {server.url}/offline")
     try:

@@ -172,8 +172,14 @@ def add_special_rate(
 
 
 def remove_special_rate(db: Session, public_id: str) -> None:
-    """Remove a special rate; when it is gone already, nothing happens. A plain rate is left alone."""
-    db.execute(delete(RateRule).where(RateRule.public_id == public_id, RateRule.priority > 0))
+    """Remove a special rate.
+
+    Raises:
+        NotFound: there is none, or it is a plain rate.
+    """
+    removed = delete(RateRule).where(RateRule.public_id == public_id, RateRule.priority > 0).returning(RateRule.id)
+    if db.scalar(removed) is None:
+        raise NotFound("There is no such special rate.")
 
 
 def _room(db: Session, public_id: str) -> Room:
