@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,19 @@ class Up:
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """The demo on free ports and a temporary folder, with an embedded server of its own."""
-    data: Path = tmp_path_factory.mktemp("demo")
+    with _up(tmp_path_factory.mktemp("demo")) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def own_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """Another one for a module that does what the others must not feel, such as moving time."""
+    with _up(tmp_path_factory.mktemp("own")) as up:
+        yield up
+
+
+@contextmanager
+def _up(data: Path) -> Iterator[Up]:
     wanted = Demo(port=_two_free_ports(), data=data, fresh=False)
     with open(os.devnull, "w") as nowhere, running(wanted, Console(file=nowhere)) as (services, processes):  # noqa: PTH123
         yield Up(services=services, processes=processes, stripe_url=wanted.stripe_url)
