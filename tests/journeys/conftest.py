@@ -27,7 +27,7 @@ PHONE, DESK = 390, 1440
 WITHIN_MS = 15_000  # for anything to be seen on a machine with other work
 LOOKS, BETWEEN_LOOKS_MS = 40, 250
 # A refusal is an answer with such a status, which a browser also writes to its console.
-REFUSALS = re.compile(r"Failed to load resource: the server responded with a status of (402|409|422|503) ")
+REFUSALS = re.compile(r"Failed to load resource: the server responded with a status of (402|404|409|422|503) ")
 
 
 class Person:

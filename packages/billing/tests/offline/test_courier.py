@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 import stripe
@@ -184,7 +185,9 @@ def test_undelivered_webhooks_survive_a_restart(tmp_path):
 
     assert json.loads(endpoint.got[0][1])["data"]["object"]["id"] == customer.id
     assert client.v1.customers.retrieve(customer.id).email == "ana@example.com"
-    assert sqlite3.connect(file).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    after.close()
+    with closing(sqlite3.connect(file)) as kept:
+        assert kept.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.parametrize("url", ["http://example.com/hook", "https://127.0.0.1/hook", "http://10.0.0.1/", "ftp://localhost/"])

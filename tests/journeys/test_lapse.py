@@ -1,0 +1,80 @@
+"""A plan that is not paid any more, as the studio's owner and a visitor see it, and undone by paying. In a demo of its own: time moves."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from studio.demo.people import PASSWORD, PEOPLE
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+BELLEVILLE = PEOPLE[0]
+
+
+def test_an_unpaid_plan_closes_by_degrees_and_a_payment_opens_it_again(own_demo, person, tomorrow):
+    settings = own_demo.services.settings
+    home, owner, visitor = settings.studio_url(BELLEVILLE.slug), person(language=BELLEVILLE.locale), person()
+    book = f"{home}/app/bookings/new?start={tomorrow}T00:30&end={tomorrow}T01:00"
+    _sign_in(owner, home)
+    _decline_the_card(own_demo, visitor)
+
+    _later(settings, visitor, "31 days later")
+    owner.finds(
+        f"{home}/app", _start(owner, "The last payment failed. Everything works until %(date)s; after that the studio is read-only.")
+    )
+    owner.open(book).reads("New booking")
+
+    _later(settings, visitor, "7 days later")
+    owner.finds(
+        f"{home}/app/calendar",
+        _start(owner, "This studio is read-only: everything can be read, nothing changed. It is suspended on %(date)s."),
+    )
+    owner.open(book).reads("This studio is read-only until its plan is paid. Nothing is lost; open “Plan” to pay.")
+    visitor.open(f"{home}/book").sees("Online booking is closed at the moment. Please contact the studio.")
+
+    _later(settings, visitor, "7 days later")
+    visitor.finds(home, "Studio Belleville is closed for now")
+    owner.open(f"{home}/app").reads("%(studio)s is closed for now", studio="Studio Belleville")
+
+    owner.press("Pay and open again", role="link").comes_to("**/app/plan")
+    _pay_with_another_card(owner)
+    owner.reads("active", within=owner.page.locator("#plan-status"))
+    visitor.finds(home, "Choose a room, see the price, and book it now. No account needed.")
+    owner.finds(book, owner.word("New booking"))
+    owner.fill("Client", "Back Again").press("Book")
+    owner.sees(_start(owner, "The next free slot is %(when)s."), within=owner.page.get_by_role("alert"))
+    owner.page.get_by_role("button", name=_start(owner, "Take %(when)s")).click()
+    owner.press("Book").sees(re.compile("^Back Again"))
+
+
+def _start(owner, english: str) -> re.Pattern[str]:
+    """How the sentence begins, before what is filled in."""
+    return re.compile("^" + re.escape(owner.word(english).split("%")[0]))
+
+
+def _sign_in(owner, home: str) -> None:
+    owner.sign_in(home, BELLEVILLE.email, PASSWORD, "/app")
+
+
+def _decline_the_card(demo, visitor) -> None:
+    """On the offline Stripe's console."""
+    visitor.open(f"{demo.stripe_url}/offline")
+    visitor.page.get_by_role("button", name=f"Decline the cards of {BELLEVILLE.email}").click()
+    visitor.sees("declined")
+
+
+def _later(settings, visitor, jump: str) -> None:
+    """By the time machine of the demo."""
+    visitor.open(f"{settings.url}/demo").page.get_by_role("button", name=jump, exact=True).click()
+    visitor.sees(re.compile("later for plans and credits"))
+
+
+def _pay_with_another_card(owner) -> None:
+    page = owner.page
+    owner.press("Manage the subscription")
+    page.get_by_role("link", name="Change card", exact=True).click()
+    page.get_by_label("Card number").fill("4242 4242 4242 4242")
+    page.get_by_label("Expiry (MM / YY)").fill("12 / 44")
+    page.get_by_label("Security code").fill("123")
+    page.get_by_role("button", name="Save the card").click()
