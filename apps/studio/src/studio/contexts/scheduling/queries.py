@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, joinedload
 
 from studio.contexts.crm.queries import Client, client_of
 from studio.contexts.scheduling.models import Allocation, Booking, OpeningRule, RateRule, Room, room_key
@@ -237,13 +238,22 @@ def today(db: Session, now: datetime) -> Today:
     """The Today board at an instant: the wall's day in the studio's zone; `next` looks a week ahead."""
     zone = settings_queries.load(db).zone
     day = day_span(now.astimezone(zone).date(), zone)
-    ahead = bookings(db, Span(starts_at=day.starts_at, ends_at=day.ends_at + timedelta(days=7)))
-    lanes = []
-    for found in rooms(db):
-        mine = [b for b in ahead if b.room.id == found.id]
-        current = next((b for b in mine if b.span.starts_at <= now < b.span.ends_at), None)
-        lanes.append(Lane(room=found, now=current, next=next((b for b in mine if b.span.starts_at > now), None)))
-    return Today(lanes=tuple(lanes), bookings=tuple(b for b in ahead if b.span.overlaps(day)))
+    listed = bookings(db, day)
+    running = {b.room.id: b for b in listed if b.span.starts_at <= now < b.span.ends_at}
+    coming = _next_by_room(db, now, until=day.ends_at + timedelta(days=7))
+    lanes = (Lane(room=found, now=running.get(found.id), next=coming.get(found.id)) for found in rooms(db))
+    return Today(lanes=tuple(lanes), bookings=tuple(listed))
+
+
+def _next_by_room(db: Session, now: datetime, *, until: datetime) -> dict[int, BookingView]:
+    """The first booking of each room that begins after now: one row a room, however busy the week is."""
+    first = (
+        select(Allocation.booking_id)
+        .where(Allocation.resource_kind == "room", Allocation.blocking, Allocation.starts_at > now, Allocation.starts_at < until)
+        .ext(distinct_on(Allocation.resource_id))
+        .order_by(Allocation.resource_id, Allocation.starts_at)
+    )
+    return {b.room.id: b for b in _views(db, _bookings().where(Booking.id.in_(first)))}
 
 
 def search_span(not_before: datetime) -> Span:
@@ -267,7 +277,7 @@ def _bookings() -> Select[Booking, Room]:
         .join(Booking.allocations)
         .join(Room, Room.id == Allocation.resource_id)
         .where(Allocation.resource_kind == "room")
-        .options(joinedload(Booking.client), contains_eager(Booking.allocations))
+        .options(joinedload(Booking.client))
     )
 
 
