@@ -25,8 +25,9 @@ export function offsetOf(zone) {
 
 /** How a language writes times of day, for wall-clock strings. */
 export function timesIn(locale) {
-  const format = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit", timeZone: "UTC" });
-  const brief = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: format.resolvedOptions().hour12 ? undefined : "2-digit", timeZone: "UTC" });
+  const is12 = new Intl.DateTimeFormat(locale, { hour: "numeric" }).resolvedOptions().hour12;
+  const format = new Intl.DateTimeFormat(locale, { hour: is12 ? "numeric" : "2-digit", minute: "2-digit", timeZone: "UTC" });
+  const brief = is12 ? new Intl.DateTimeFormat(locale, { hour: "numeric", timeZone: "UTC" }) : format;
   return {
     at: (wall) => format.format(toMs(wall)),
     hour: (wall) => brief.format(toMs(wall)),

@@ -117,7 +117,7 @@ class Walk:
     def _overlap(self) -> str:
         page = self._book("16:00", "20:00", "Late Comers")
         _expect(page, "Luna Park", "18:00")
-        return " ".join(re.findall(r"[^.]*Luna Park[^.]*\.", page.text)[:1]).strip()[-160:]
+        return " ".join(re.findall(r"Studio A is booked.*?\.", page.text)[:1])
 
     def _book(self, start: str, end: str, client: str) -> Page:
         where = f"{self._home}/app/bookings/new?room={self._room}&start={self._tomorrow}T{start}&end={self._tomorrow}T{end}"

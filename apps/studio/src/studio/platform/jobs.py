@@ -14,6 +14,7 @@ from flask import Flask
 
 from roomtone_tenancy.errors import OperationBusy
 from studio.platform import accounts, mail, provisioning, throttle
+from studio.platform.clock import MovedClock
 from studio.services import Services
 
 log = structlog.get_logger()
@@ -33,6 +34,8 @@ def attach_tasks(queue: procrastinate.App, app: Flask, services: Services) -> No
 
     @queue.task(name="bill", retry=RETRY)
     def bill() -> None:
+        if isinstance(services.clock, MovedClock):  # the time machine enqueues this: the time is another now
+            services.clock.look_again()
         with app.app_context():
             work_billing(services)
 
