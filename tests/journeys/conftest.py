@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, expect, sync_playwright
+from tests import chromium
 
 from studio import frontend
-from tests import chromium
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -11,7 +11,6 @@ import pytest
 from babel.dates import format_date, format_skeleton
 from playwright.sync_api import Locator, expect
 
-from roomtone_ai_credits import CREDIT
 from studio.demo.people import PASSWORD, STAFF_EMAIL
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

@@ -61,17 +61,21 @@ class Operations:
             return list(session.scalars(wanted))
 
     def begin(self, lease: Lease, tenant_id: str) -> list[str]:
-        """Count an attempt and return the steps that are left, in order."""
+        """Count an attempt, record its first step as running, and return the steps that are left, in order."""
         with self._fenced(lease) as session:
             row = self._row(session, tenant_id)
             row.attempts += 1
             row.error = None
-            return [step.name for step in row.steps if step.state != StepState.DONE]
+            left = [step for step in row.steps if step.state != StepState.DONE]
+            for step in left[:1]:
+                step.state = StepState.RUNNING
+            return [step.name for step in left]
 
     @contextmanager
     def step(self, lease: Lease, tenant_id: str, name: str, listener: Listener | None) -> Iterator[None]:
-        """Record the block as this step: running, then done with its seconds, or failed with its error."""
-        self._mark(lease, tenant_id, name, StepState.RUNNING, listener)
+        """Record the block as this step: done with its seconds and the next one running, in one commit, or failed with its error."""
+        if listener is not None:
+            listener(StepProgress(name=name, state=StepState.RUNNING, seconds=None))
         start = time.monotonic()
         try:
             yield
@@ -99,14 +103,17 @@ class Operations:
         state: StepState,
         listener: Listener | None,
         *,
-        seconds: float | None = None,
+        seconds: float,
         error: Exception | None = None,
     ) -> None:
         with self._fenced(lease) as session:
             row = self._row(session, tenant_id)
             step = next(each for each in row.steps if each.name == name)
             step.state = state
-            step.seconds = seconds if seconds is not None else step.seconds
+            step.seconds = seconds
+            following = next((each for each in row.steps if each.position > step.position and each.state != StepState.DONE), None)
+            if state is StepState.DONE and following is not None:
+                following.state = StepState.RUNNING
             if error is not None:
                 row.error = f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
             progress = _progress(step)
