@@ -61,7 +61,7 @@ def test_a_studio_from_sign_up_to_the_back_office(demo, person, tomorrow, langua
     use_the_portal(way)
     ask_the_assistant(way)
     run_out_of_credits(way)
-    be_suspended_and_resumed(way, person(language=language, width=width))
+    be_suspended_and_resumed(way, person(width=width))  # our staff work in English
 
 
 def sign_up(way: Way) -> None:
