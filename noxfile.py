@@ -32,7 +32,7 @@ EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline", "
 PARALLEL = ("-n", "2", "--dist", "loadfile")
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "contracts", "tests", "postgres15", "alone", "lowest", "browser", "docs", "build"]
+nox.options.sessions = ["lint", "types", "contracts", "tests", "postgres15", "newest", "alone", "lowest", "browser", "docs", "build"]
 nox.options.stop_on_first_error = False
 
 
@@ -83,6 +83,14 @@ def alone(session: nox.Session) -> None:
     session.log(f"the newest Python at hand is {version}: {python}")
     for name in LIBRARIES:
         _test_apart(session, name, python=python, resolution="highest", label="alone")
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """The app on the newest Python at hand; `alone` does the libraries."""
+    python, version = _newest_python()
+    session.log(f"the newest Python at hand is {version}: {python}")
+    session.run("uv", "run", "--quiet", "--isolated", "--python", python, "--all-packages", "pytest", *PARALLEL, "apps/studio/tests")
 
 
 @nox.session

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
 
+from roomtone_tenancy import TenantState
 from studio.demo.people import PASSWORD, PEOPLE
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 BELLEVILLE = PEOPLE[0]
+WITHIN_S = 30.0
 BEYOND_THE_SEED = timedelta(days=30)  # no booking of the demo is that far ahead
 
 
@@ -33,6 +36,7 @@ def test_an_unpaid_plan_closes_by_degrees_and_a_payment_opens_it_again(own_demo,
         f"{home}/app/calendar",
         _start(owner, "This studio is read-only: everything can be read, nothing changed. It is suspended on %(date)s."),
     )
+    _settled(own_demo, TenantState.READ_ONLY)
     owner.open(book).fill("Client", "Too Late").press("Book").reads(
         "This studio is read-only until its plan is paid. Nothing is lost; open “Plan” to pay."
     )
@@ -47,6 +51,7 @@ def test_an_unpaid_plan_closes_by_degrees_and_a_payment_opens_it_again(own_demo,
     owner.reads("active", within=owner.page.locator("#plan-status"))
     visitor.finds(home, "Choose a room, see the price, and book it now. No account needed.")
     owner.finds(book, owner.word("New booking"))
+    _settled(own_demo, TenantState.ACTIVE)
     owner.fill("Client", "Back Again").press("Book").sees(re.compile("^Back Again"))
 
 
@@ -64,6 +69,14 @@ def _decline_the_card(demo, visitor) -> None:
     visitor.open(f"{demo.stripe_url}/offline")
     visitor.page.get_by_role("button", name=f"Decline the cards of {BELLEVILLE.email}").click()
     visitor.sees("declined")
+
+
+def _settled(demo, state: TenantState) -> None:
+    """Wait for the worker, which closes and opens a studio after its plan."""
+    deadline = time.monotonic() + WITHIN_S
+    while demo.services.database.tenancy.tenant(BELLEVILLE.slug).state is not state:
+        assert time.monotonic() < deadline, f"the studio is not {state}"
+        time.sleep(0.1)
 
 
 def _later(settings, visitor, jump: str) -> None:
