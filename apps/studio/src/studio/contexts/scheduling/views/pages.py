@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, flash, redirect, request
+from flask import Blueprint, Response, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from studio.contexts.scheduling.errors import span_text
@@ -34,10 +35,13 @@ def is_writable() -> bool:
 
 
 def done(message: str, target: str) -> BaseResponse:
-    """Say that something was done: in place for htmx, by a redirect to `target` otherwise."""
+    """Say that something was done: in place beside the calendar, by going on to `target` from a page that is only a form."""
     if not is_fragment():
         flash(message, "success")
         return redirect(target, 303)
+    if urlsplit(request.headers.get("HX-Current-URL", "")).path == url_for("scheduling.new"):
+        flash(message, "success")
+        return Response(status=204, headers={"HX-Redirect": target})
     events: dict[str, Any] = {"drawer:close": {}, "calendar:refresh": {}, "toast": {"text": message, "tone": "success"}}  # Any: JSON
     return Response(status=204, headers={"HX-Trigger": json.dumps(events)})
 
