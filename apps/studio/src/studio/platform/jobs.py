@@ -36,6 +36,8 @@ def attach_tasks(queue: procrastinate.App, app: Flask, services: Services) -> No
     def bill() -> None:
         if isinstance(services.clock, MovedClock):  # the time machine enqueues this: the time is another now
             services.clock.look_again()
+            services.billing.sweep()
+            services.credits.sweep()
         with app.app_context():
             work_billing(services)
 
