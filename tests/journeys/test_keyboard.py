@@ -58,7 +58,8 @@ def _tab_to(page, name: re.Pattern[str]) -> None:
     """Press Tab until what is called that has the focus; fail when it cannot be reached."""
     for _press in range(TABS_MOST):
         focused = page.evaluate(
-            "() => { const e = document.activeElement; return (e.labels?.[0]?.innerText ?? e.getAttribute('aria-label') ?? e.innerText ?? '').trim() }"
+            "(() => { const e = document.activeElement; const label = e.labels?.[0]?.innerText ?? e.getAttribute('aria-label');"
+            "return (label ?? e.innerText ?? '').trim() })()"
         )
         if name.search(focused):
             return

@@ -1,4 +1,4 @@
-"""Every page at a desk's and a phone's width, in both languages and lights: it fits, breaks no rule, and is kept as a picture to look at."""
+"""Every page at a desk's and a phone's width, in both languages and lights: it fits, breaks no rule, and is kept as a picture."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 LOOKS = [("en", 1440, "light"), ("fr", 390, "dark"), ("fr", 1440, "dark"), ("en", 390, "light")]
 PLATFORM = {"landing": "/", "pricing": "/pricing", "sign-up": "/signup", "demo": "/demo"}
 STUDIO = {
-    "today": "/app", "calendar": "/app/calendar", "bookings": "/app/bookings", "new-booking": "/app/bookings/new", "clients": "/app/clients",
-    "client-new": "/app/clients/new", "settings": "/app/settings", "rooms": "/app/settings/rooms", "hours": "/app/settings/hours",
+    "today": "/app", "calendar": "/app/calendar", "bookings": "/app/bookings", "new-booking": "/app/bookings/new",
+    "clients": "/app/clients", "client-new": "/app/clients/new", "settings": "/app/settings", "rooms": "/app/settings/rooms",
+    "hours": "/app/settings/hours",
     "rates": "/app/settings/rates", "plan": "/app/plan", "assistant": "/app/assistant",
 }  # fmt: skip
 PUBLIC = {"public": "/", "book": "/book", "sign-in": "/sign-in", "not-found": "/nothing"}
