@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from studio.contexts.scheduling import obstacle, queries, service
 from studio.contexts.scheduling.prices import NoRate, Price, lowest_hourly
-from studio.contexts.scheduling.queries import Plan, RoomView
+from studio.contexts.scheduling.shapes import Plan, RoomView
 from studio.contexts.scheduling.values import Opening, Source, Span, day_span, is_bookable
 
 STRIP_DAYS = 14

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from studio.contexts.scheduling import queries, service
 from studio.contexts.scheduling.errors import span_text
-from studio.contexts.scheduling.queries import BookingView
 from studio.contexts.scheduling.service import ClientInput
+from studio.contexts.scheduling.shapes import BookingView
 from studio.contexts.scheduling.values import Source, Span, State
 from studio.contexts.settings.queries import Settings
 from studio.errors import NotFound, Refused

@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from studio.contexts.scheduling import queries as scheduling
 from studio.contexts.scheduling.errors import BookingRefused, span_text
-from studio.contexts.scheduling.queries import BookingView
 from studio.contexts.scheduling.service import ClientInput
+from studio.contexts.scheduling.shapes import BookingView
 from studio.contexts.scheduling.values import Span, State
 from studio.contexts.settings import queries as settings_queries
 from studio.contexts.settings.queries import Settings

@@ -20,7 +20,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(NotAllowed, lambda _error: _failure(403))
     app.register_error_handler(NotFound, lambda _error: _failure(404))
     app.register_error_handler(TenantReadOnly, _read_only)
-    app.register_error_handler(TenantUnavailable, lambda _error: _failure(503))
+    app.register_error_handler(TenantUnavailable, _unavailable)
     app.register_error_handler(TooManyAttempts, _too_many)
     app.register_error_handler(Refused, lambda error: _failure(409, str(error)))
     app.register_error_handler(HTTPException, _http)
@@ -38,6 +38,12 @@ def _to_sign_in(_error: Exception) -> BaseResponse:
 
 def _read_only(_error: Exception) -> Response:
     return _failure(409, _("This studio is read-only until its plan is paid. Nothing is lost; open “Plan” to pay."))
+
+
+def _unavailable(_error: Exception) -> Response:
+    if request.accept_mimetypes.best == "text/css":
+        return Response("", mimetype="text/css")  # the page that says so has the app's own colours, and no failed request
+    return _failure(503)
 
 
 def _too_many(error: TooManyAttempts) -> Response:

@@ -39,7 +39,7 @@ def install(app: Flask, settings: Settings, *, exempt: frozenset[str] = frozense
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             abort(403)
         origin = request.headers.get("Origin")
-        if origin not in {None, "null", f"{request.scheme}://{request.host}"} or origin == "null":
+        if origin not in {None, f"{request.scheme}://{request.host}"}:
             abort(403)
 
     @app.after_request

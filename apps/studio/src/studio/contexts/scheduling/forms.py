@@ -22,7 +22,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, Email, InputRequired, Length, Optional, ValidationError
 
 from studio.contexts.scheduling.fields import options
-from studio.contexts.scheduling.queries import RoomView
+from studio.contexts.scheduling.shapes import RoomView
 from studio.contexts.scheduling.values import Span, is_bookable, to_utc
 from studio.errors import BadInput
 from studio.web.forms import StudioForm

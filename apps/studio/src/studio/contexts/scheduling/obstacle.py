@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from studio.contexts.scheduling import queries
 from studio.contexts.scheduling.errors import BookingRefused, OutOfPolicy, RoomClosed, RoomTaken, RoomUnpriced
 from studio.contexts.scheduling.prices import NoRate, price
-from studio.contexts.scheduling.queries import Plan
 from studio.contexts.scheduling.rules import SEARCH_DAYS, free_slots, is_open
+from studio.contexts.scheduling.shapes import Plan
 from studio.contexts.scheduling.values import Source, Span, day_span
 
 

@@ -3,110 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, joinedload
 
-from studio.contexts.crm.queries import Client, client_of
+from studio.contexts.crm.queries import client_of
 from studio.contexts.scheduling.models import Allocation, Booking, OpeningRule, RateRule, Room, room_key
 from studio.contexts.scheduling.prices import PriceLine, Rate
-from studio.contexts.scheduling.rules import SEARCH_DAYS, gaps, lengths, openings_of, windows
+from studio.contexts.scheduling.rules import SEARCH_DAYS, lengths, openings_of
+from studio.contexts.scheduling.shapes import BookingView, Lane, Plan, RoomView, Today
 from studio.contexts.scheduling.values import DAY_MINUTES, Opening, Source, Span, State, day_span
 from studio.contexts.settings import queries as settings_queries
 from studio.errors import NotFound
 
 BOOKINGS_MAX = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoomView:
-    """A room, for pages and rules. Lengths are in minutes."""
-
-    id: int
-    public_id: str
-    name: str
-    kind: str
-    capacity: int
-    colour: str
-    description: str
-    slot_minutes: int
-    min_minutes: int
-    max_minutes: int
-    min_notice_hours: int
-    horizon_days: int
-    is_public: bool
-    version: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class BookingView:
-    """A booking with its room and client."""
-
-    id: int
-    public_id: str
-    number: int
-    state: State
-    title: str
-    notes: str
-    source: Source
-    span: Span
-    room: RoomView
-    client: Client | None
-    price_minor: int
-    currency: str
-    price_lines: tuple[PriceLine, ...]
-    created_at: datetime
-    updated_at: datetime
-    version: int
-
-    @property
-    def code(self) -> str:
-        """How people name it: B-1001."""
-        return f"B-{self.number}"
-
-    @property
-    def is_movable(self) -> bool:
-        """Whether it still has a place to be moved from."""
-        return self.state is not State.cancelled
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Everything that decides whether a room can be had, and for how much."""
-
-    room: RoomView
-    zone: ZoneInfo
-    openings: tuple[Opening, ...]
-    rates: tuple[Rate, ...]
-
-    def windows(self, first: datetime, *, days: int) -> list[Span]:
-        """When the room is open during some days from the day of `first` on the wall."""
-        return windows(self.openings, zone=self.zone, first=first.astimezone(self.zone).date(), days=days)
-
-    def closed(self, during: Span) -> list[Span]:
-        """When the room is not open during a while."""
-        return gaps(during, self.windows(during.starts_at, days=(during.ends_at - during.starts_at).days + 2))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lane:
-    """One room on the Today board."""
-
-    room: RoomView
-    now: BookingView | None
-    next: BookingView | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Today:
-    """The board: what happens in each room, and the day's bookings in order."""
-
-    lanes: tuple[Lane, ...]
-    bookings: tuple[BookingView, ...]
 
 
 def rooms(db: Session, *, is_public: bool | None = None) -> list[RoomView]:

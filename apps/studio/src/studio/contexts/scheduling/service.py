@@ -17,7 +17,7 @@ from studio.contexts.scheduling import obstacle, queries
 from studio.contexts.scheduling.errors import StaleBooking
 from studio.contexts.scheduling.models import Allocation, Booking, Room, room_key
 from studio.contexts.scheduling.prices import Price, price
-from studio.contexts.scheduling.queries import BookingView, Plan
+from studio.contexts.scheduling.shapes import BookingView, Plan
 from studio.contexts.scheduling.values import Source, Span, State
 from studio.errors import NotFound, Refused
 

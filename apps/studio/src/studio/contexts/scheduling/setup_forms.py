@@ -25,7 +25,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from studio.contexts.scheduling.fields import MoneyField, options
-from studio.contexts.scheduling.queries import RoomView
+from studio.contexts.scheduling.shapes import RoomView
 from studio.contexts.scheduling.values import DAY_MINUTES, Opening
 from studio.web.forms import StudioForm
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from studio.contexts.scheduling import obstacle, queries, service
 from studio.contexts.scheduling.errors import span_text
 from studio.contexts.scheduling.prices import NoRate
-from studio.contexts.scheduling.queries import BookingView, RoomView
 from studio.contexts.scheduling.service import ClientInput
+from studio.contexts.scheduling.shapes import BookingView, Plan, RoomView
 from studio.contexts.scheduling.values import Source, Span, is_bookable, to_utc
 from studio.contexts.settings import queries as settings
 from studio.db import new_public_id
@@ -214,7 +214,7 @@ def _instant(given: datetime, zone: ZoneInfo) -> datetime:
     return to_utc(given, zone) if given.tzinfo is None else given.astimezone(ZoneInfo("UTC"))
 
 
-def _priced(plan: queries.Plan, slot: Span, zone: ZoneInfo) -> FreeSlot:
+def _priced(plan: Plan, slot: Span, zone: ZoneInfo) -> FreeSlot:
     try:
         cost = service.quote(plan, slot)
     except NoRate:

@@ -6,7 +6,6 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
-from roomtone_tenancy.errors import TenantUnavailable
 from studio.contexts.settings import queries, service
 from studio.contexts.settings.forms import LookForm
 from studio.errors import BadInput
@@ -18,12 +17,9 @@ blueprint = Blueprint("settings", __name__, template_folder="templates")
 
 @blueprint.get("/theme.css")
 def theme() -> Response:
-    """The studio's colours, as variables that the built stylesheet reads; none while its database is closed."""
-    try:
-        with studio_db() as db:
-            found = queries.load(db)
-    except TenantUnavailable:
-        return Response("", mimetype="text/css", headers={"Cache-Control": "no-store"})
+    """The studio's colours, as variables that the built stylesheet reads."""
+    with studio_db() as db:
+        found = queries.load(db)
     css = f":root {{ --studio-accent: {found.accent}; --studio-accent-text: {found.accent_text}; }}\n"
     return Response(css, mimetype="text/css", headers={"Cache-Control": "private, max-age=60"})
 

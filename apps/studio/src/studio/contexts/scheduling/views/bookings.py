@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from studio.contexts.scheduling import queries, service
 from studio.contexts.scheduling.forms import DetailsForm, MoveForm, PlaceForm
-from studio.contexts.scheduling.queries import BookingView
+from studio.contexts.scheduling.shapes import BookingView
 from studio.contexts.scheduling.values import State, day_span
 from studio.contexts.scheduling.views.calendar import asked_day
 from studio.contexts.scheduling.views.pages import blueprint, done, is_fragment, is_writable, now, wall_argument, when

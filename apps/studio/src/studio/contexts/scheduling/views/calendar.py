@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from studio.contexts.scheduling import queries
-from studio.contexts.scheduling.queries import BookingView
 from studio.contexts.scheduling.setup_forms import ROOM_KINDS
+from studio.contexts.scheduling.shapes import BookingView, RoomView
 from studio.contexts.scheduling.values import Opening, Span, State, is_bookable, minute_of
 from studio.contexts.scheduling.views.pages import blueprint, is_writable, now
 from studio.contexts.settings import queries as settings_queries
@@ -56,17 +56,12 @@ def rooms_json() -> Response:
     kinds = dict(ROOM_KINDS)
     with studio_db() as db:
         found = queries.rooms(db)
-    return jsonify(
-        [
-            {
-                "id": r.public_id,
-                "title": r.name,
-                "subtitle": f"{kinds.get(r.kind, r.kind)} · {ngettext('%(num)s person', '%(num)s people', r.capacity)}",
-                "color": r.colour,
-            }
-            for r in found
-        ]
-    )
+    return jsonify([{"id": r.public_id, "title": r.name, "subtitle": _subtitle(r, kinds), "color": r.colour} for r in found])
+
+
+def _subtitle(room: RoomView, kinds: dict[str, Any]) -> str:
+    people = ngettext("%(num)s person", "%(num)s people", room.capacity)
+    return f"{kinds.get(room.kind, room.kind)} · {people}"
 
 
 @blueprint.get("/app/calendar/bookings.json")

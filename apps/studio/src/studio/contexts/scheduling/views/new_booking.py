@@ -15,8 +15,8 @@ from studio.contexts.crm import queries as crm_queries
 from studio.contexts.scheduling import obstacle, queries, service
 from studio.contexts.scheduling.errors import BookingRefused, span_text
 from studio.contexts.scheduling.forms import BookingForm, PlaceForm
-from studio.contexts.scheduling.queries import BookingView, Plan
 from studio.contexts.scheduling.service import ClientInput
+from studio.contexts.scheduling.shapes import BookingView, Plan
 from studio.contexts.scheduling.values import Source, Span, State, is_bookable
 from studio.contexts.scheduling.views.calendar import wall
 from studio.contexts.scheduling.views.pages import blueprint, done, is_fragment, now, wall_argument, when

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from studio.contexts.scheduling import queries, rooms
-from studio.contexts.scheduling.queries import RoomView
 from studio.contexts.scheduling.rooms import RoomInput
 from studio.contexts.scheduling.setup_forms import WEEKDAYS, HoursForm, RatesForm, RoomsForm
+from studio.contexts.scheduling.shapes import RoomView
 from studio.contexts.scheduling.values import Opening
 from studio.contexts.scheduling.views.pages import blueprint, now
 from studio.contexts.scheduling.views.setup import save_rates

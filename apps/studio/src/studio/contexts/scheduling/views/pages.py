@@ -11,7 +11,7 @@ from flask import Blueprint, Response, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from studio.contexts.scheduling.errors import span_text
-from studio.contexts.scheduling.queries import BookingView
+from studio.contexts.scheduling.shapes import BookingView
 from studio.contexts.scheduling.values import is_bookable
 from studio.contexts.settings.queries import Settings
 from studio.web.request import current_studio

@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 
 from studio.contexts.scheduling import queries, rooms
 from studio.contexts.scheduling.fields import options
-from studio.contexts.scheduling.queries import RoomView
 from studio.contexts.scheduling.rooms import RoomInput
 from studio.contexts.scheduling.setup_forms import ROOM_KINDS, WEEKDAYS, HoursForm, RatesForm, RoomForm, SpecialRateForm
+from studio.contexts.scheduling.shapes import RoomView
 from studio.contexts.scheduling.views.pages import blueprint, is_writable, now
 from studio.contexts.settings import queries as settings_queries
 from studio.errors import BadInput, Refused
