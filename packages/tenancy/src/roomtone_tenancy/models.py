@@ -81,11 +81,14 @@ class DomainRow(CatalogRow):
     host: Mapped[str] = mapped_column(String(253), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey(TenantRow.id, ondelete="CASCADE"), index=True)
     is_primary: Mapped[bool] = mapped_column(Boolean, default=False)
+    state: Mapped[str] = mapped_column(String(16), default="verified")
+    token: Mapped[str | None] = mapped_column(String(64))
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class CredentialRow(CatalogRow):
-    """The sealed password of one database role."""
+    """The sealed password of one database role; of a tenant's two login roles one is current, the other waits for the next rotation."""
 
     __tablename__ = "tenancy_credentials"
 
@@ -93,7 +96,49 @@ class CredentialRow(CatalogRow):
     role: Mapped[str] = mapped_column(String(63), primary_key=True)
     key_id: Mapped[str] = mapped_column(String(63))
     secret: Mapped[bytes] = mapped_column(LargeBinary)
+    is_current: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ServerRow(CatalogRow):
+    """One place for tenant databases; `secret` is its sealed administrator's URL, None where the host's code gives it."""
+
+    __tablename__ = "tenancy_servers"
+
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    capacity: Mapped[int] = mapped_column(Integer)
+    regions: Mapped[list[str]] = mapped_column(JSON, default=list)
+    key_id: Mapped[str | None] = mapped_column(String(63))
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SpareRow(CatalogRow):
+    """A database made before its tenant is known. Its id becomes the tenant's: the stamp inside carries it already."""
+
+    __tablename__ = "tenancy_spares"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    server: Mapped[str] = mapped_column(String(63), index=True)
+    database: Mapped[str] = mapped_column(String(63), unique=True)
+    state: Mapped[str] = mapped_column(String(16))
+    revision: Mapped[str | None] = mapped_column(String(64))
+    role: Mapped[str | None] = mapped_column(String(63))
+    key_id: Mapped[str | None] = mapped_column(String(63))
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ProcessRow(CatalogRow):
+    """A process that shares the servers' connections, alive as long as its heart beats."""
+
+    __tablename__ = "tenancy_processes"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    identity: Mapped[str] = mapped_column(String(300))
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class OperationRow(CatalogRow):
@@ -105,6 +150,7 @@ class OperationRow(CatalogRow):
     tenant_id: Mapped[str] = mapped_column(ForeignKey(TenantRow.id, ondelete="CASCADE"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    owner: Mapped[str | None] = mapped_column(String(300))
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
