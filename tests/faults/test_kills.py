@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import time
@@ -29,9 +30,10 @@ def until(look: Callable[[], object], complaint: str) -> None:
 
 
 def kill(demo, name: str) -> None:
-    child = demo.child(name)
-    child.process.send_signal(signal.SIGKILL)
-    child.process.wait(10)
+    """The process with all that it started: a web server's orphans would answer for a moment more, and hold its port."""
+    process = demo.child(name).process
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
 
 
 def answers(demo) -> bool:
