@@ -13,7 +13,8 @@ from .lifecycle import TenantState
 from .models import CredentialRow, DomainRow
 from .operations import Listener
 from .provisioners import Place, Worker
-from .provisioning import Provisioning, Site
+from .provisioning import Provisioning
+from .sites import Site
 from .tenant import Tenant
 
 STEPS = ("disconnection", "database", "roles", "removal")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,48 +11,22 @@ from sqlalchemy.orm import Session
 
 from .context import Scope
 from .credentials import Credentials
-from .engines import ServerEngines
-from .errors import NoServer, ProvisioningFailed, TemplateGone
+from .errors import ProvisioningFailed, TemplateGone
 from .guard import TenantSession
 from .lease import Lease, Leases
 from .lifecycle import TenantState
 from .models import TenantRow
 from .operations import Listener, Operations
-from .provisioners import Place, Provisioner, Worker
+from .provisioners import Place, Worker
 from .provisioners.stamp import STAMP, stamp
 from .registry import Registry
 from .revisions import Revisions
+from .sites import Site, Sites
 from .templates import Templates
 from .tenant import Tenant
 
 Seed = Callable[[Session, Tenant], None]
 CLONE_ATTEMPTS_MAX = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class Site:
-    """One server with all that reaches it."""
-
-    name: str
-    provisioner: Provisioner
-    engines: ServerEngines
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sites:
-    """The configured servers by name."""
-
-    by_name: Mapping[str, Site]
-
-    def __getitem__(self, name: str | None) -> Site:
-        """The server of this name.
-
-        Raises:
-            NoServer: it is not configured.
-        """
-        if name is None or name not in self.by_name:
-            raise NoServer(name or "(none)")
-        return self.by_name[name]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,11 +24,12 @@ from .migrate import Fleet, MigrationReport
 from .operations import Listener, Operations
 from .progress import Progress
 from .provisioners import Place, provisioner_for
-from .provisioning import Provisioning, Seed, Site, Sites
+from .provisioning import Provisioning, Seed
 from .registry import Registry, value_of
 from .resolve import normalise_host
 from .revisions import Revisions
 from .server import PoolLimits, Server
+from .sites import Site, Sites
 from .templates import Templates
 from .tenant import LifecycleEntry, Tenant
 from .vault import KeyRing, Vault
@@ -80,13 +81,13 @@ class Tenancy:
         self._credentials = Credentials(catalog=catalog, vault=Vault(keys), clock=clock)
         self._revisions = Revisions(folder=Path(migrations), metadata=metadata)
         leases = Leases(catalog=catalog, clock=clock, ttl_s=lease_s)
+        given = {server.name: server for server in servers}
         self._sites = Sites(
-            by_name={
-                server.name: Site(
-                    name=server.name, provisioner=provisioner_for(server), engines=ServerEngines(server, limits, self._state_of)
-                )
-                for server in servers
-            }
+            find=given.get,
+            names=given.keys,
+            make=lambda server: Site(
+                server=server, provisioner=provisioner_for(server), engines=ServerEngines(server, limits, self._state_of)
+            ),
         )
         self._templates = Templates(
             catalog=catalog, leases=leases, revisions=self._revisions, clock=clock, installation=self._registry.installation
@@ -334,8 +335,7 @@ class Tenancy:
 
     def dispose(self) -> None:
         """Close every idle connection to tenants' databases; the catalog's engine is the host's."""
-        for site in self._sites.by_name.values():
-            site.engines.dispose()
+        self._sites.dispose()
 
     def _move(self, session: Session, key: str, after: TenantState, reason: str, actor: str) -> Tenant:
         self._require_control(session)
