@@ -74,16 +74,26 @@ class TenantRow(CatalogRow):
 
 
 class DomainRow(CatalogRow):
-    """One host of one tenant."""
+    """One host that is one tenant's: given by the host application, or proved by the tenant."""
 
     __tablename__ = "tenancy_domains"
 
     host: Mapped[str] = mapped_column(String(253), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey(TenantRow.id, ondelete="CASCADE"), index=True)
     is_primary: Mapped[bool] = mapped_column(Boolean, default=False)
-    state: Mapped[str] = mapped_column(String(16), default="verified")
-    token: Mapped[str | None] = mapped_column(String(64))
     verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DomainClaimRow(CatalogRow):
+    """A host that a tenant says is its own and has not proved yet. It answers to nobody, and others may claim it too."""
+
+    __tablename__ = "tenancy_domain_claims"
+
+    host: Mapped[str] = mapped_column(String(253), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey(TenantRow.id, ondelete="CASCADE"), primary_key=True, index=True)
+    token: Mapped[str] = mapped_column(String(64))
+    is_primary: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -70,8 +70,17 @@ def upgrade() -> None:
     op.create_index("ix_tenancy_processes_seen_at", "tenancy_processes", ["seen_at"])
     op.add_column("tenancy_operations", sa.Column("owner", sa.String(300)))
     op.add_column("tenancy_credentials", sa.Column("is_current", sa.Boolean(), nullable=False, server_default=sa.true()))
-    op.add_column("tenancy_domains", sa.Column("state", sa.String(16), nullable=False, server_default="verified"))
-    op.add_column("tenancy_domains", sa.Column("token", sa.String(64)))
+    op.create_table(
+        "tenancy_domain_claims",
+        sa.Column("host", sa.String(253), nullable=False),
+        sa.Column("tenant_id", sa.String(32), nullable=False),
+        sa.Column("token", sa.String(64), nullable=False),
+        sa.Column("is_primary", sa.Boolean(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("host", "tenant_id", name="pk_tenancy_domain_claims"),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenancy_tenants.id"], name="fk_tenancy_domain_claims_tenant_id", ondelete="CASCADE"),
+    )
+    op.create_index("ix_tenancy_domain_claims_tenant_id", "tenancy_domain_claims", ["tenant_id"])
     op.add_column("tenancy_domains", sa.Column("verified_at", TIME))
     if op.get_bind().dialect.name == "postgresql":
         _postgresql_triggers()
@@ -104,9 +113,9 @@ def downgrade() -> None:
     else:
         for verb in ("update", "delete"):
             op.execute(f"DROP TRIGGER tenancy_lifecycle_{verb}")
-    for table, columns in (("operations", ["owner"]), ("credentials", ["is_current"]), ("domains", ["state", "token", "verified_at"])):
+    for table, columns in (("operations", ["owner"]), ("credentials", ["is_current"]), ("domains", ["verified_at"])):
         with op.batch_alter_table(f"tenancy_{table}") as batch:
             for column in columns:
                 batch.drop_column(column)
-    for table in ("processes", "spares", "servers"):
+    for table in ("domain_claims", "processes", "spares", "servers"):
         op.drop_table(f"tenancy_{table}")
