@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Timing
+from benchmarks.measure import Amount, Timing
 
 RESULTS = Path(__file__).parent / "results"
 HEADINGS = ("what", "ours", "peer or limit", "", "ratio", "bar", "met")
@@ -50,6 +50,43 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One promise in units of its own; what stands beside it is for comparison.
+
+    Attributes:
+        value: what the promise is about; None means the median of ours.
+        bar: what `value` may be at the most, or, with `is_least`, at the least.
+        unit: of `value` and `bar`.
+    """
+
+    what: str
+    ours: Timing | Amount
+    bar: float
+    unit: str
+    value: float | None = None
+    peer: str = "–"
+    theirs: Timing | Amount | None = None
+    is_least: bool = False
+
+    @property
+    def reached(self) -> float:
+        """What is held against the bar."""
+        return self.ours.median if self.value is None else self.value
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the bar is met."""
+        return self.reached >= self.bar if self.is_least else self.reached <= self.bar
+
+    def cells(self) -> tuple[str, ...]:
+        """As the table shows it."""
+        bar = f"{'≥' if self.is_least else '≤'} {self.bar:g} {self.unit}".strip() + ("" if self.value is None else f", is {self.value:.3g}")
+        ratio = "" if self.theirs is None or not self.theirs.median else f"{self.ours.median / self.theirs.median:.2g}"
+        theirs = "" if self.theirs is None else str(self.theirs)
+        return (self.what, str(self.ours), self.peer, theirs, ratio, bar, "yes" if self.is_met else "NO")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """A run of a benchmark.
 
@@ -59,7 +96,7 @@ class Result:
 
     name: str
     is_quick: bool
-    rows: Sequence[Row]
+    rows: Sequence[Row | Figure]
     notes: Sequence[str]
     at: datetime
     server: str
