@@ -187,7 +187,7 @@ def test_engines_beyond_the_bound_are_forgotten_with_their_idle_connections(site
 def test_passwords_are_in_no_repr_and_no_message(postgres_site):
     tenancy = postgres_site.tenancy()
     tenant = postgres_site.make(tenancy, "a")
-    password = tenancy._credentials.open(tenant.id, f"{tenant.database}_a")
+    password = tenancy._credentials.current(tenant.id).password
     with tenancy.use("a"), tenancy.session() as session:
         texts = [repr(session.get_bind()), repr(session.get_bind().pool.status()), repr(tenancy._sites), repr(tenancy._provisioning)]
 

@@ -23,7 +23,7 @@ def login(site, tenancy, key, database):
     tenant = tenancy.tenant(key)
     role = f"{tenant.database}_a"
     url = psycopg.conninfo.conninfo_to_dict(site.server_url.replace("+psycopg", ""))
-    url |= {"user": role, "password": tenancy._credentials.open(tenant.id, role), "dbname": database}
+    url |= {"user": role, "password": tenancy._credentials.current(tenant.id).password, "dbname": database}
     return psycopg.connect(**url, autocommit=True)
 
 

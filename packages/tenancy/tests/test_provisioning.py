@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from roomtone_tenancy import Server, TenantState
 from roomtone_tenancy.errors import ProvisioningFailed, TemplateGone
-from roomtone_tenancy.provisioners import Place, provisioner_for
+from roomtone_tenancy.provisioners import Login, Place, provisioner_for
 
 
 def test_a_registered_tenant_becomes_active_with_a_database_of_its_own(site, extension):
@@ -82,6 +82,6 @@ def test_a_template_that_was_replaced_is_told_from_other_failures(site):
 
     with provisioner.work("a lock") as worker:
         if provisioner.has_roles:
-            worker.make_roles(place, "a password")
+            worker.make_roles(place, Login(role=place.logins[0], password="a password"))
         with pytest.raises(TemplateGone, match="rt_no_such_template"):
             worker.clone(place, "rt_no_such_template")

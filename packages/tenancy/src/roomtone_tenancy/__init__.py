@@ -2,15 +2,17 @@
 
 from .errors import TenancyError
 from .guard import TenantSession, tenant_of
+from .key_providers import CallableKeys, KeyProvider, KeyRing
 from .lifecycle import TenantState
 from .migrate import MigrationReport
 from .progress import Progress, StepProgress, StepState
 from .server import PoolLimits, Server
 from .tenancy import Tenancy
 from .tenant import LifecycleEntry, Tenant
-from .vault import KeyRing
 
 __all__ = [
+    "CallableKeys",
+    "KeyProvider",
     "KeyRing",
     "LifecycleEntry",
     "MigrationReport",

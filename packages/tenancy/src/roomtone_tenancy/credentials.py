@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from .lease import Lease
 from .models import CredentialRow
+from .provisioners import Login
 from .vault import Sealed, Vault
 
 _TABLE, _COLUMN = "tenancy_credentials", "secret"
@@ -25,24 +26,31 @@ class Credentials:
     vault: Vault
     clock: Callable[[], datetime]
 
-    def ensure(self, lease: Lease, tenant_id: str, role: str) -> str:
-        """The role's password, drawn and stored first if there is none: a role is never made with one that nobody knows."""
+    def ensure(self, lease: Lease, tenant_id: str, role: str) -> Login:
+        """The role with its password, drawn and stored first if there is none: a role is never made with one that nobody knows."""
         with Session(self.catalog) as session, session.begin():
             lease.check(session)
             row = session.get(CredentialRow, (tenant_id, role))
             if row is not None:
                 return self._open(row)
-            password = secrets.token_urlsafe(24)
-            sealed = self.vault.seal(password, tenant=tenant_id, table=_TABLE, column=_COLUMN)
-            session.add(CredentialRow(tenant_id=tenant_id, role=role, key_id=sealed.key_id, secret=sealed.data, created_at=self.clock()))
-        return password
+            login = Login(role=role, password=secrets.token_urlsafe(24))
+            sealed = self._seal(tenant_id, login)
+            session.add(
+                CredentialRow(
+                    tenant_id=tenant_id, role=role, key_id=sealed.key_id, secret=sealed.data, is_current=True, created_at=self.clock()
+                )
+            )
+        return login
 
-    def open(self, tenant_id: str, role: str) -> str | None:
-        """The role's password; None when none is stored."""
+    def current(self, tenant_id: str) -> Login | None:
+        """The login to connect as; None when none is stored."""
         with Session(self.catalog) as session:
-            row = session.get(CredentialRow, (tenant_id, role))
+            row = session.scalar(select(CredentialRow).where(CredentialRow.tenant_id == tenant_id, CredentialRow.is_current))
             return None if row is None else self._open(row)
 
-    def _open(self, row: CredentialRow) -> str:
+    def _seal(self, tenant_id: str, login: Login) -> Sealed:
+        return self.vault.seal(login.password, tenant=tenant_id, table=_TABLE, column=_COLUMN)
+
+    def _open(self, row: CredentialRow) -> Login:
         sealed = Sealed(key_id=row.key_id, data=row.secret)
-        return self.vault.open(sealed, tenant=row.tenant_id, table=_TABLE, column=_COLUMN)
+        return Login(role=row.role, password=self.vault.open(sealed, tenant=row.tenant_id, table=_TABLE, column=_COLUMN))

@@ -24,7 +24,9 @@ TenancyError
 ├── TemplateGone            the template to clone from was replaced meanwhile
 ├── MigrationsInvalid       the migrations folder cannot be used
 └── VaultError
-    ├── UnknownEncryptionKey    a secret under a key that the ring lacks
+    ├── KeysInvalid             encryption keys that cannot be used
+    ├── KeyProviderFailed       the key management service did not answer
+    ├── UnknownEncryptionKey    a secret under a key that the provider lacks
     └── Undecryptable           a secret that was altered or moved
 ```
 """
@@ -215,15 +217,33 @@ class MigrationsInvalid(TenancyError):
 
 
 class VaultError(TenancyError):
-    """A stored secret cannot be opened."""
+    """A secret cannot be stored or opened."""
+
+
+class KeysInvalid(VaultError, ValueError):
+    """Encryption keys are missing, malformed, or open to others. The message holds nothing of them."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source, self.reason = source, reason
+        super().__init__(f"{source}: {reason}.")
+
+
+class KeyProviderFailed(VaultError):
+    """The host's key provider raised; its error is chained. Nothing was stored."""
+
+    def __init__(self, key_id: str, action: str) -> None:
+        self.key_id, self.action = key_id, action
+        super().__init__(f"The key provider could not {action} a data key with {key_id!r}: see the cause, and try again when it answers.")
 
 
 class UnknownEncryptionKey(VaultError):
-    """The secret was sealed under a key that the ring lacks."""
+    """The secret was sealed under a key that the provider lacks."""
 
     def __init__(self, key_id: str) -> None:
         self.key_id = key_id
-        super().__init__(f"The key ring has no key {key_id!r}: add it again, old keys stay until every secret is re-encrypted.")
+        super().__init__(
+            f"The key provider has no key {key_id!r}: give it back, and keep old keys until secrets.status() counts no row under them."
+        )
 
 
 class Undecryptable(VaultError):
@@ -231,4 +251,4 @@ class Undecryptable(VaultError):
 
     def __init__(self, tenant: str, column: str) -> None:
         self.tenant, self.column = tenant, column
-        super().__init__(f"The secret {column} of tenant {tenant!r} does not open: it was altered or moved; restore the row or its key.")
+        super().__init__(f"The secret {column} of {tenant!r} does not open: it was altered or moved; restore the row or its key.")

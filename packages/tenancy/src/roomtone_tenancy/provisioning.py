@@ -99,7 +99,7 @@ class _Run:
         self.of.templates.ensure(self.site.name, self.site.provisioner)
 
     def _roles(self) -> None:
-        self.worker.make_roles(self.place, self.of.credentials.ensure(self.lease, self.tenant.id, self.place.login))
+        self.worker.make_roles(self.place, self.of.credentials.ensure(self.lease, self.tenant.id, self.place.logins[0]))
 
     def _database(self) -> None:
         for attempt in range(1, CLONE_ATTEMPTS_MAX + 1):
@@ -129,8 +129,8 @@ class _Run:
     def _seed(self) -> None:
         """Seed exactly once: that it is done is committed with what it wrote."""
         assert self.of.seed is not None
-        password = self.of.credentials.open(self.tenant.id, self.place.login)
-        engine = self.site.engines.once(self.tenant, self.site.provisioner.url(self.place, password))
+        login = self.of.credentials.current(self.tenant.id)
+        engine = self.site.engines.once(self.tenant, self.site.provisioner.url(self.place, login))
         try:
             with (
                 self.of.scope.enter(self.tenant, allow_switch=True),

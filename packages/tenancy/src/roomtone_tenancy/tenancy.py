@@ -18,6 +18,7 @@ from .engines import ServerEngines
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
 from .guard import TenantSession
 from .key import PREFIX
+from .key_providers import KeyProvider
 from .lease import Leases
 from .lifecycle import TenantState
 from .migrate import Fleet, MigrationReport
@@ -32,7 +33,7 @@ from .server import PoolLimits, Server
 from .sites import Site, Sites
 from .templates import Templates
 from .tenant import LifecycleEntry, Tenant
-from .vault import KeyRing, Vault
+from .vault import Vault
 
 
 def utc_now() -> datetime:
@@ -48,7 +49,7 @@ class Tenancy:
         servers: where tenant databases live; at least one.
         migrations: a folder with `versions/`, the Alembic revisions of every tenant's database. No env.py is needed.
         metadata: the tenants' tables, for revisions that ask for `target_metadata`.
-        keys: encrypts database passwords in the catalog.
+        keys: wraps the keys of the catalog's secrets: a `KeyRing`, `CallableKeys`, or the host's own.
         clock: aware UTC time.
         pools: bounds on this process's connections.
         seed: called once for each new tenant with a session of its database, which it must not commit.
@@ -64,7 +65,7 @@ class Tenancy:
         servers: Sequence[Server],
         migrations: Path,
         metadata: MetaData | None = None,
-        keys: KeyRing,
+        keys: KeyProvider,
         clock: Callable[[], datetime] = utc_now,
         pools: PoolLimits | None = None,
         seed: Seed | None = None,
@@ -311,7 +312,7 @@ class Tenancy:
     def orphans(self) -> list[str]:
         """Databases, files and roles of this installation that no tenant and no template accounts for; none in normal life."""
         known = self._templates.names() | {tenant.database for tenant in self._registry.all() if tenant.database}
-        accounted = {name for database in known for name in (database, Place(database=database).owner, Place(database=database).login)}
+        accounted = {name for database in known for name in (database, *Place(database=database).roles)}
         prefix = f"{PREFIX}{self._registry.installation()}_"
         found = {name for site in self._sites.by_name.values() for name in site.provisioner.names(prefix)}
         return sorted(found - accounted)
@@ -356,7 +357,7 @@ class Tenancy:
     def _engine(self, tenant: Tenant) -> Engine:
         site = self._sites[tenant.server]
         place = Place(database=tenant.database or "")
-        return site.engines.get(tenant, lambda: site.provisioner.url(place, self._credentials.open(tenant.id, place.login)))
+        return site.engines.get(tenant, lambda: site.provisioner.url(place, self._credentials.current(tenant.id)))
 
     @staticmethod
     def _require_control(session: Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from sqlalchemy import URL, Connection
@@ -28,9 +28,27 @@ class Place:
         return f"{self.database}_owner"
 
     @property
-    def login(self) -> str:
-        """The role that the application logs in as."""
-        return f"{self.database}_a"
+    def runtime(self) -> str:
+        """The role that holds the application's rights and cannot log in: they stay when a login is replaced."""
+        return f"{self.database}_runtime"
+
+    @property
+    def logins(self) -> tuple[str, str]:
+        """The roles that the application logs in as, in turn: the first one at first, the other after the next rotation."""
+        return f"{self.database}_a", f"{self.database}_b"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role of the tenant, those with logins first."""
+        return *self.logins, self.runtime, self.owner
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Login:
+    """A role with its password in clear: for a connection, never for a log."""
+
+    role: str
+    password: str = field(repr=False)
 
 
 class Worker(Protocol):
@@ -42,8 +60,14 @@ class Worker(Protocol):
     def drop_database(self, database: str) -> None:
         """Drop it with every connection to it; nothing happens when it is not there."""
 
-    def make_roles(self, place: Place, password: str) -> None:
-        """Make the owner and the login role, with this password."""
+    def make_roles(self, place: Place, login: Login) -> None:
+        """Make the owner, the runtime role and the first login."""
+
+    def make_login(self, place: Place, login: Login) -> None:
+        """Make one of the tenant's logins, or give it this password: with the runtime role's rights and the server's settings."""
+
+    def retire_login(self, role: str) -> None:
+        """Let nobody log in as this role any more; sessions that are open go on."""
 
     def clone(self, place: Place, template: str) -> None:
         """Make the tenant's database from the template, still closed to everybody.
@@ -53,10 +77,10 @@ class Worker(Protocol):
         """
 
     def secure(self, place: Place) -> None:
-        """Give the clone to its owner, grant the login role its rights, everybody else none; then open it."""
+        """Give the clone to its owner, grant the runtime role its rights, everybody else none; then open it."""
 
     def drop_roles(self, place: Place) -> bool:
-        """Drop both roles; False when something elsewhere still belongs to one of them."""
+        """Drop all its roles; False when something elsewhere still belongs to one of them."""
 
 
 class Provisioner(Protocol):
@@ -76,8 +100,8 @@ class Provisioner(Protocol):
     def owner_connection(self, place: Place) -> AbstractContextManager[Connection]:
         """A connection to the database as its owner, for schema changes; it holds the database's own lock."""
 
-    def url(self, place: Place, password: str | None) -> URL:
-        """Where the application connects to."""
+    def url(self, place: Place, login: Login | None) -> URL:
+        """Where the application connects to, and as whom; no login where tenants have no roles."""
 
     def names(self, prefix: str) -> Mapping[str, str]:
         """Databases, files and roles whose name begins so, with what they are."""

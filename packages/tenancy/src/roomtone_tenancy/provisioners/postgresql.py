@@ -1,4 +1,4 @@
-"""PostgreSQL: a database, an owner role and a login role per tenant, cloned from a template that nobody can open."""
+"""PostgreSQL: a database, an owner, a runtime role and two logins per tenant, cloned from a template that nobody can open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event
 
 from ..errors import OperationBusy, TemplateGone
 from ..server import Server
-from . import Place
+from . import Login, Place
 
 LOCK_WAIT_S = 10
 _PROTECTED = ("tenancy_stamp", "alembic_version")
@@ -45,7 +45,7 @@ class PostgresProvisioner:
 
     @property
     def has_roles(self) -> bool:
-        """Yes: two for each tenant."""
+        """Yes: four for each tenant, one login of which is made at its first rotation only."""
         return True
 
     @contextmanager
@@ -61,9 +61,10 @@ class PostgresProvisioner:
         with _role_connection(self.server, place.database, place.owner) as connection:
             yield connection
 
-    def url(self, place: Place, password: str | None) -> URL:
-        """See `Provisioner.url`."""
-        return self.server.parsed.set(username=place.login, password=password, database=place.database)
+    def url(self, place: Place, login: Login | None) -> URL:
+        """See `Provisioner.url`. Without a login the administrator's name must not slip through."""
+        username, password = (login.role, login.password) if login is not None else (place.logins[0], "")
+        return self.server.parsed.set(username=username, password=password, database=place.database)
 
     def names(self, prefix: str) -> Mapping[str, str]:
         """See `Provisioner.names`."""
@@ -126,14 +127,22 @@ class PostgresWorker:
             self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false IS_TEMPLATE false", database)
             self._do("DROP DATABASE {} WITH (FORCE)", database)
 
-    def make_roles(self, place: Place, password: str) -> None:
-        """See `Worker.make_roles`. The server is told a SCRAM verifier only: a password in a statement ends in its log."""
-        verifier = self.admin.pgconn.encrypt_password(password.encode(), place.login.encode(), b"scram-sha-256").decode()
+    def make_roles(self, place: Place, login: Login) -> None:
+        """See `Worker.make_roles`."""
         self._make_role(place.owner)
-        if not self._role_exists(place.login):
-            self._do("CREATE ROLE {} NOLOGIN", place.login)
-        statement = sql.SQL("ALTER ROLE {} LOGIN NOINHERIT PASSWORD {}").format(sql.Identifier(place.login), sql.Literal(verifier))
-        self.admin.execute(statement)
+        if not self._role_exists(place.runtime):
+            self._do("CREATE ROLE {} NOLOGIN", place.runtime)
+        self._make_login(place, login)
+
+    def make_login(self, place: Place, login: Login) -> None:
+        """See `Worker.make_login`."""
+        self._make_login(place, login)
+        self._apply_settings(place, login.role)
+
+    def retire_login(self, role: str) -> None:
+        """See `Worker.retire_login`."""
+        if self._role_exists(role):
+            self._do("ALTER ROLE {} NOLOGIN PASSWORD NULL", role)
 
     def clone(self, place: Place, template: str) -> None:
         """See `Worker.clone`."""
@@ -146,26 +155,24 @@ class PostgresWorker:
 
     def secure(self, place: Place) -> None:
         """See `Worker.secure`. A clone inherits neither the database's rights nor its settings."""
-        database, owner, login = place.database, place.owner, place.login
+        database, owner, runtime = place.database, place.owner, place.runtime
         self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
-        self._do("GRANT CONNECT ON DATABASE {} TO {}", database, login)
-        for name, value in self.server.settings.items():
-            setting = sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} = {}")
-            self.admin.execute(setting.format(sql.Identifier(login), sql.Identifier(database), sql.Identifier(name), sql.Literal(value)))
+        self._do("GRANT CONNECT ON DATABASE {} TO {}", database, runtime)
+        self._apply_settings(place, place.logins[0])
         self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false", database)
         with _connect(self.server.parsed.set(database=database), autocommit=False) as inside:
             for (maker,) in inside.execute("SELECT DISTINCT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'").fetchall():
                 if maker != owner:
                     inside.execute(_sql("REASSIGN OWNED BY {} TO {}", maker, owner))
             for (schema,) in inside.execute(_SCHEMAS).fetchall():
-                _grant(inside, schema, login)
-            _grant_future(inside, owner, login)
-            inside.execute(_sql("GRANT UPDATE (seeded_at) ON tenancy_stamp TO {}", login))
+                _grant(inside, schema, runtime)
+            _grant_future(inside, owner, runtime)
+            inside.execute(_sql("GRANT UPDATE (seeded_at) ON tenancy_stamp TO {}", runtime))
 
     def drop_roles(self, place: Place) -> bool:
         """See `Worker.drop_roles`."""
         try:
-            for role in (place.login, place.owner):
+            for role in place.roles:
                 self._do("DROP ROLE IF EXISTS {}", role)
         except pg.DependentObjectsStillExist:
             return False
@@ -178,6 +185,21 @@ class PostgresWorker:
         if row is not None and not row[0]:
             self._do("GRANT {} TO CURRENT_USER", name)  # an administrator who is no superuser owns nothing by itself
 
+    def _make_login(self, place: Place, login: Login) -> None:
+        """The server is told a SCRAM verifier only: a password in a statement ends in its log."""
+        verifier = self.admin.pgconn.encrypt_password(login.password.encode(), login.role.encode(), b"scram-sha-256").decode()
+        if not self._role_exists(login.role):
+            self._do("CREATE ROLE {} NOLOGIN", login.role)
+        self._do("GRANT {} TO {}", place.runtime, login.role)
+        statement = sql.SQL("ALTER ROLE {} LOGIN INHERIT PASSWORD {}").format(sql.Identifier(login.role), sql.Literal(verifier))
+        self.admin.execute(statement)
+
+    def _apply_settings(self, place: Place, role: str) -> None:
+        """A session takes the settings of the role that logged in, not of the roles that it is a member of."""
+        for name, value in self.server.settings.items():
+            setting = sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} = {}")
+            self.admin.execute(setting.format(*map(sql.Identifier, (role, place.database, name)), sql.Literal(value)))
+
     def _exists(self, database: str) -> bool:
         return self.admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is not None
 
@@ -188,19 +210,19 @@ class PostgresWorker:
         self.admin.execute(_sql(statement, *names))
 
 
-def _grant(inside: psycopg.Connection, schema: str, login: str) -> None:
+def _grant(inside: psycopg.Connection, schema: str, runtime: str) -> None:
     inside.execute(_sql("REVOKE ALL ON SCHEMA {} FROM PUBLIC", schema))
-    inside.execute(_sql("GRANT USAGE ON SCHEMA {} TO {}", schema, login))
-    inside.execute(_sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}", schema, login))
-    inside.execute(_sql("GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {} TO {}", schema, login))
+    inside.execute(_sql("GRANT USAGE ON SCHEMA {} TO {}", schema, runtime))
+    inside.execute(_sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}", schema, runtime))
+    inside.execute(_sql("GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {} TO {}", schema, runtime))
     for table in _PROTECTED if schema == "public" else ():
-        inside.execute(_sql("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {} FROM {}", table, login))
+        inside.execute(_sql("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {} FROM {}", table, runtime))
 
 
-def _grant_future(inside: psycopg.Connection, owner: str, login: str) -> None:
+def _grant_future(inside: psycopg.Connection, owner: str, runtime: str) -> None:
     """Tables of later migrations are granted as they are made."""
     for grant in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT, UPDATE ON SEQUENCES", "USAGE ON SCHEMAS"):
-        inside.execute(_sql(f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} GRANT {grant} TO {{}}", owner, login))
+        inside.execute(_sql(f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} GRANT {grant} TO {{}}", owner, runtime))
 
 
 def _sql(statement: str, *names: str) -> sql.Composed:

@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine
 from ..errors import TemplateGone
 from ..key import random_text
 from ..server import Server
-from . import Place
+from . import Login, Place
 
 SUFFIX = ".sqlite3"
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
@@ -48,7 +48,7 @@ class SqliteProvisioner:
         with _open(self.folder / f"{place.database}{SUFFIX}", mode="rw") as connection:
             yield connection
 
-    def url(self, place: Place, password: str | None) -> URL:  # noqa: ARG002 -- files have no password
+    def url(self, place: Place, login: Login | None) -> URL:  # noqa: ARG002 -- files have no password
         """See `Provisioner.url`. Opening never makes the file, so that a deleted tenant stays deleted."""
         return _url(self.folder / f"{place.database}{SUFFIX}", mode="rw")
 
@@ -87,8 +87,14 @@ class SqliteWorker:
             path.unlink(missing_ok=True)
         _sync(self.folder)
 
-    def make_roles(self, place: Place, password: str) -> None:
+    def make_roles(self, place: Place, login: Login) -> None:
         """See `Worker.make_roles`: nothing to make."""
+
+    def make_login(self, place: Place, login: Login) -> None:
+        """See `Worker.make_login`: nothing to make."""
+
+    def retire_login(self, role: str) -> None:
+        """See `Worker.retire_login`: nobody logs in."""
 
     def clone(self, place: Place, template: str) -> None:
         """See `Worker.clone`. The name appears only with all bytes on disk, and never replaces a file that is there."""
