@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 
 from .errors import NoTenant, TenantSwitch
@@ -31,19 +30,30 @@ class Scope:
             raise NoTenant
         return tenant
 
-    @contextmanager
-    def enter(self, tenant: Tenant, *, allow_switch: bool) -> Iterator[Tenant]:
-        """Work for this tenant until the block ends, then for whichever it was before.
+    def enter(self, tenant: Tenant, *, allow_switch: bool) -> Block:
+        """A block of work for this tenant; afterwards the scope is what it was before.
 
         Raises:
-            TenantSwitch: another tenant is in scope and a switch was not allowed.
+            TenantSwitch: on entering, when another tenant is in scope and a switch was not allowed.
         """
-        before = self._tenant.get()
-        if before is not None and before.id != tenant.id and not allow_switch:
-            raise TenantSwitch(current=before.key, wanted=tenant.key)
-        self._tenant.set(tenant)
-        try:
-            yield tenant
-        finally:
-            # Not reset(token): a generator body may be closed in another context than it was started in.
-            self._tenant.set(before)
+        return Block(self._tenant, tenant, allow_switch=allow_switch)
+
+
+class Block(AbstractContextManager[Tenant]):
+    """One `with` block. Not a generator: one that is dropped unfinished would end in whichever request's context collects it."""
+
+    def __init__(self, scope: ContextVar[Tenant | None], tenant: Tenant, *, allow_switch: bool) -> None:
+        self._scope, self._tenant, self._allow_switch = scope, tenant, allow_switch
+        self._before: list[Tenant | None] = []
+
+    def __enter__(self) -> Tenant:
+        before = self._scope.get()
+        if before is not None and before.id != self._tenant.id and not self._allow_switch:
+            raise TenantSwitch(current=before.key, wanted=self._tenant.key)
+        self._before.append(before)
+        self._scope.set(self._tenant)
+        return self._tenant
+
+    def __exit__(self, *_: object) -> None:
+        # Not reset(token): a generator's body may be closed in another context than it was started in.
+        self._scope.set(self._before.pop())
