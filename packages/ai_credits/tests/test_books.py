@@ -27,14 +27,15 @@ def make(acts):
         key, note = f"{verb} {number}", Note()
         if verb == "grant":
             ends = START + timedelta(days=days) if days else None
-            grants.grant(books, amount=amount, key=key, kind=LotKind.promotion, expires_at=ends, note=note)
+            lot = Lot(kind=LotKind.promotion, priority=10, granted=amount, granted_at=START, expires_at=ends)
+            grants.grant(books, lot, key=key, note=note)
         elif verb == "month":
             anchor = START - timedelta(days=days)
             grants.set_allowance(books, Allowance(rule="plan", amount=amount, anchor_at=anchor), key=key, note=note)
         elif verb == "hold" and amount <= books.available:
             reservation.reserve(books, hold(key, amount, days), open_holds_max=99)
         elif verb == "work":
-            reservation.settle(books, reservation.reserve(books, hold(key, 0, 1), open_holds_max=99), amount, note)
+            reservation.settle(books, reservation.reserve(books, hold(key, 0, 1), open_holds_max=99), amount * 1000, note)
     return books
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from roomtone_ai_credits import CREDIT, ModelRate, RateCard, Usage, errors
+from roomtone_ai_credits import CREDIT, ModelRate, RateCard, Step, Usage, errors
 
 counts = st.integers(0, 10_000_000)
 prices = st.integers(0, 1_000_000_000)
@@ -82,3 +82,35 @@ def test_usage_counts_are_whole_and_not_negative(count):
 def test_a_price_is_a_whole_number_and_not_negative(price):
     with pytest.raises(ValidationError):
         ModelRate(pattern="*", input_nano=price)
+
+
+@pytest.mark.parametrize("bucket", ["reasoning_tokens", "audio_input_tokens", "audio_output_tokens"])
+def test_a_bucket_without_a_price_of_its_own_costs_what_text_does(bucket):
+    rate = ModelRate(pattern="*", input_nano=1_000, output_nano=1_000)
+
+    assert rate.cost(Usage(**{bucket: 7})) == 7
+
+
+def test_reasoning_sound_and_images_may_have_prices_of_their_own():
+    rate = ModelRate(pattern="*", reasoning_nano=1_000, audio_input_nano=2_000, audio_output_nano=3_000, image_micro=50)
+
+    assert rate.cost(Usage(reasoning_tokens=1, audio_input_tokens=1, audio_output_tokens=1, images=2)) == 106
+
+
+@pytest.mark.parametrize(("prompt", "cost"), [(100, 100), (101, 202), (1001, 3003)])
+def test_a_long_prompt_is_priced_by_the_highest_step_it_reaches(prompt, cost):
+    steps = (Step(above_tokens=1000, input_nano=3_000), Step(above_tokens=100, input_nano=2_000))
+
+    assert ModelRate(pattern="*", input_nano=1_000, steps=steps).cost(Usage(input_tokens=prompt)) == cost
+
+
+def test_cached_tokens_count_towards_a_step():
+    rate = ModelRate(pattern="*", input_nano=1_000, steps=(Step(above_tokens=100, input_nano=2_000),))
+
+    assert rate.cost(Usage(input_tokens=1, cached_read_tokens=100)) == 2
+
+
+def test_a_call_costs_the_minimum_at_least():
+    rate = ModelRate(pattern="*", input_nano=1_000, minimum_micro=50)
+
+    assert [rate.cost(Usage(input_tokens=count)) for count in (0, 49, 51)] == [50, 50, 51]

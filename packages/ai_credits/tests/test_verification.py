@@ -7,12 +7,13 @@ from roomtone_ai_credits import Usage, Verification, errors
 
 MINE = "(SELECT id FROM credits_account WHERE account = :account)"
 TAMPERINGS = {
-    "balance by history": "UPDATE credits_account SET balance = balance + 1 WHERE account = :account",
+    "balance is kept": "UPDATE credits_account SET balance = balance + 1 WHERE account = :account",
     "debt is kept": "UPDATE credits_account SET debt = debt + 1 WHERE account = :account",
     "held is kept": "UPDATE credits_account SET held = held + 1 WHERE account = :account",
     "seq is kept": "UPDATE credits_account SET seq = seq + 1 WHERE account = :account",
     "lot_count is kept": "UPDATE credits_account SET lot_count = lot_count + 1 WHERE account = :account",
     "keeps 96": f"UPDATE credits_lot SET remaining = remaining + 1 WHERE account_id = {MINE}",
+    "carry_nano is kept": "UPDATE credits_account SET carry_nano = carry_nano + 1 WHERE account = :account",
     "open: False": f"UPDATE credits_lot SET is_open = (1 = 0) WHERE account_id = {MINE}",
     "holds 10 more": f"UPDATE credits_hold SET state = 'released' WHERE state = 'open' AND account_id = {MINE}",
     "is for 11": f"UPDATE credits_hold SET amount = 11 WHERE state = 'open' AND account_id = {MINE}",
@@ -50,3 +51,28 @@ def test_what_does_not_add_up_is_named(ledger, books, engine, sign, tampering):
         ledger.verify(books)
 
     assert any(sign in finding and repr(books) in finding for finding in mismatch.value.findings), mismatch.value.findings
+
+
+@pytest.mark.parametrize("sign", [sign for sign in TAMPERINGS if sign not in {"entry 9 is number 3", "sum to 5"}])
+def test_the_repair_plan_makes_the_books_balance_again(ledger, books, engine, sign):
+    with engine.begin() as connection:
+        connection.execute(text(TAMPERINGS[sign]), {"account": books})
+    with pytest.raises(errors.LedgerMismatch) as mismatch:
+        ledger.verify(books)
+
+    with engine.begin() as connection:
+        for repair in mismatch.value.repairs:
+            connection.exec_driver_sql(repair)
+
+    assert ledger.verify(books).entries == 2
+
+
+@pytest.mark.parametrize("sign", ["entry 9 is number 3", "sum to 5"])
+def test_history_is_never_repaired(ledger, books, engine, sign):
+    with engine.begin() as connection:
+        connection.execute(text(TAMPERINGS[sign]), {"account": books})
+
+    with pytest.raises(errors.LedgerMismatch) as mismatch:
+        ledger.verify(books)
+
+    assert not any("credits_entry" in repair or "credits_posting" in repair for repair in mismatch.value.repairs)

@@ -6,8 +6,9 @@ from .entries import EntryKind
 from .holds import Hold, HoldState, Settlement
 from .lots import Lot, LotKind
 from .meter import Meter
-from .pricing import ModelRate, RateCard, Usage
+from .pricing import ModelRate, RateCard, Step
 from .reading import Balance, EntryView, Grant
+from .usage import Usage
 from .verification import Verification
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ModelRate",
     "RateCard",
     "Settlement",
+    "Step",
     "Usage",
     "Verification",
     "parse",

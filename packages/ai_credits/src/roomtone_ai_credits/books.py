@@ -8,15 +8,16 @@ from datetime import datetime
 
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .holds import Hold, HoldState
-from .lots import Lot, LotKind, take
+from .lots import PRIORITY, Lot, LotKind, take
 from .periods import Allowance
+from .pricing import NANO_PER_MICRO
 
 
 @dataclass(kw_only=True, slots=True)
 class Books:
     """One account between load and save: the only place where its credits are counted.
 
-    After every verb and `tidy`, no dead lot has free credit, and there is debt only while no live lot has.
+    After every verb and `tidy`, no dead lot has free credit, and there is debt only while no live lot that pays for any use has.
     """
 
     account: str
@@ -24,6 +25,8 @@ class Books:
     seq: int = 0
     lot_count: int = 0
     debt: int = 0
+    carry_nano: int = 0
+    """What charges have cost beyond whole micro-credits: 0 to 999 nano-credits, part of the next charge."""
     lots: dict[int, Lot] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     allowances: list[Allowance] = field(default_factory=list)
@@ -41,8 +44,12 @@ class Books:
 
     @property
     def available(self) -> int:
-        """What a new hold may take; below zero by the debt."""
-        return sum(lot.free for lot in self.live_lots()) - self.debt
+        """What any use may take; below zero by the debt."""
+        return self.available_to(None, None)
+
+    def available_to(self, model: str | None, feature: str | None) -> int:
+        """What a use of `model` by `feature` may take; below zero by the debt."""
+        return sum(lot.free for lot in self.lots_for(model, feature)) - self.debt
 
     @property
     def open_holds(self) -> list[Hold]:
@@ -60,13 +67,23 @@ class Books:
     def next_change_at(self) -> datetime | None:
         """When time alone next changes something: a hold or a lot ends, or a month begins."""
         changes = [hold.expires_at for hold in self.open_holds]
-        changes += [lot.expires_at for lot in self.lots.values() if lot.expires_at and lot.expires_at > self.now]
+        ends = (at for lot in self.lots.values() for at in (lot.effective_at, lot.expires_at))
+        changes += [at for at in ends if at and at > self.now]
         changes += [at for allowance in self.allowances if allowance.is_active and (at := allowance.next_at)]
         return min(changes, default=None)
 
     def live_lots(self) -> list[Lot]:
-        """Lots that have not expired, soonest burnt first."""
+        """Lots that have begun and have not expired, soonest burnt first."""
         return sorted((lot for lot in self.lots.values() if lot.is_live(self.now)), key=Lot.burn_order)
+
+    def lots_for(self, model: str | None, feature: str | None) -> list[Lot]:
+        """The live lots that pay for such a use, soonest burnt first; without model and feature, those that pay for any."""
+        return [lot for lot in self.live_lots() if lot.pays(model, feature)]
+
+    def price(self, nano: int) -> int:
+        """Return the whole micro-credits of an exact price, and carry the rest to the next charge."""
+        micro, self.carry_nano = divmod(self.carry_nano + nano, NANO_PER_MICRO)
+        return micro
 
     def post(self, kind: EntryKind, key: str, postings: Iterable[Posting], note: Note | None = None) -> Entry:
         """Move credits as `postings` say, and record it. They must sum to zero."""
@@ -90,38 +107,16 @@ class Books:
         self.entries.append(entry)
         return entry
 
-    def issue(
-        self,
-        *,
-        amount: int,
-        key: str,
-        kind: LotKind,
-        expires_at: datetime | None = None,
-        rule: str | None = None,
-        period: int | None = None,
-        note: Note | None = None,
-    ) -> Entry:
-        """Make a lot of `amount` new credits."""
-        number = self.add_lot(kind, amount, expires_at=expires_at, rule=rule, period=period)
-        return self.post(
-            EntryKind.grant, key, [Posting(book=Book.lot, lot=number, amount=amount), Posting(book=Book.issued, amount=-amount)], note
-        )
+    def issue(self, lot: Lot, *, key: str, note: Note | None = None) -> Entry:
+        """Open a lot and fill it with new credits, as many as it grants."""
+        number = self.open_lot(lot)
+        sides = [Posting(book=Book.lot, lot=number, amount=lot.granted), Posting(book=Book.issued, amount=-lot.granted)]
+        return self.post(EntryKind.grant, key, sides, note)
 
-    def add_lot(
-        self, kind: LotKind, granted: int, *, expires_at: datetime | None = None, rule: str | None = None, period: int | None = None
-    ) -> int:
-        """Open an empty lot and return its number; a posting fills it."""
+    def open_lot(self, lot: Lot) -> int:
+        """Give a lot its number and return that; a posting fills it."""
         self.lot_count += 1
-        self.lots[self.lot_count] = Lot(
-            number=self.lot_count,
-            kind=kind,
-            granted=granted,
-            remaining=0,
-            granted_at=self.now,
-            expires_at=expires_at,
-            rule=rule,
-            period=period,
-        )
+        self.lots[self.lot_count] = replace(lot, number=self.lot_count)
         return self.lot_count
 
     def promise(self, slices: Mapping[int, int], sign: int = 1) -> None:
@@ -157,7 +152,7 @@ class Books:
 
     def _expire_lots(self) -> None:
         for lot in sorted(self.lots.values(), key=Lot.burn_order):
-            if lot.free and not lot.is_live(self.now):
+            if lot.free and lot.is_dead(self.now):
                 sides = [Posting(book=Book.lot, lot=lot.number, amount=-lot.free), Posting(book=Book.expired, amount=lot.free)]
                 self.post(EntryKind.expiry, f"expiry:{self.seq + 1}", sides)
 
@@ -172,11 +167,20 @@ class Books:
 
     def issue_month(self, allowance: Allowance, amount: int, key: str, period: int, note: Note | None = None) -> None:
         """Issue credits that die with `period` of the allowance."""
-        expires_at = allowance.expires_at(period)
-        self.issue(amount=amount, key=key, kind=LotKind.allowance, expires_at=expires_at, rule=allowance.rule, period=period, note=note)
+        kind, ends_at = LotKind.allowance, allowance.expires_at(period)
+        lot = Lot(
+            kind=kind,
+            priority=PRIORITY[kind],
+            granted=amount,
+            granted_at=self.now,
+            expires_at=ends_at,
+            rule=allowance.rule,
+            period=period,
+        )
+        self.issue(lot, key=key, note=note)
 
     def _repay(self) -> None:
-        parts = take(self.live_lots(), self.debt) if self.debt else {}
+        parts = take(self.lots_for(None, None), self.debt) if self.debt else {}
         if parts:
             sides = [Posting(book=Book.lot, lot=number, amount=-amount) for number, amount in parts.items()]
             self.post(EntryKind.repayment, f"repayment:{self.seq + 1}", [*sides, Posting(book=Book.debt, amount=sum(parts.values()))])

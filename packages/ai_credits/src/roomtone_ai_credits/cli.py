@@ -60,12 +60,13 @@ def grant(*, account: str, amount: str, key: str, reason: str, actor: str, datab
 @click.option("--account", default=None, help="one account only")
 @database_url
 def verify(account: str | None, database_url: str) -> None:
-    """Prove the books; exit 1 and say where when they do not balance."""
+    """Prove the books; when they do not balance, say where and how to repair what is kept, and exit 1."""
     with _engine(database_url) as engine:
         try:
             proved = AiCredits(engine, rate_card=NO_PRICES).verify(account)
         except LedgerMismatch as mismatch:
-            raise click.ClickException("\n".join(mismatch.findings)) from mismatch
+            plan = ["", "To repair what is kept, in one transaction, then verify again:", *(f"{sql};" for sql in mismatch.repairs)]
+            raise click.ClickException("\n".join([*mismatch.findings, *(plan if mismatch.repairs else ())])) from mismatch
     click.echo(f"the books balance: {proved.accounts} accounts, {proved.entries} entries")
 
 

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from . import amount as amounts
-from . import grants, ledger, reading, reservation, sweep, verification
+from . import grants, inputs, ledger, reading, reservation, sweep, verification
 from .entries import Note
 from .errors import BadInput, IdempotencyConflict
 from .holds import Hold, HoldState, Settlement
-from .lots import LotKind
+from .lots import PRIORITY, Lot, LotKind
 from .meter import Meter
 from .periods import Allowance
-from .pricing import RateCard, Usage
+from .pricing import RateCard
 from .reading import Balance, EntryView, Grant
+from .usage import Usage
 from .verification import Verification
-
-KEY_MAX = 200
 
 
 def utc_now() -> datetime:
@@ -57,7 +55,7 @@ class AiCredits:
     ) -> None:
         self.rate_card = rate_card
         self._engine, self._clock = engine, clock
-        self._hold_ttl_s, self._open_holds_max = _ttl(hold_ttl_s), open_holds_max
+        self._hold_ttl_s, self._open_holds_max = inputs.ttl(hold_ttl_s), open_holds_max
 
     # ── Credits in ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -69,11 +67,24 @@ class AiCredits:
         amount: int,
         key: str,
         kind: str = "promotion",
+        effective_at: datetime | None = None,
         expires_at: datetime | None = None,
+        priority: int | None = None,
+        cost_minor: int = 0,
+        currency: str | None = None,
+        models: Sequence[str] = (),
+        features: Sequence[str] = (),
         reason: str | None = None,
         actor: str | None = None,
     ) -> Grant:
-        """Give `amount` > 0 once per key. `kind` is "promotion" or "pack"; bought packs are burnt last.
+        """Give `amount` > 0 once per key, to be spent from `effective_at` (default: at once) until `expires_at` (default: used up).
+
+        Args:
+            kind: "promotion" or "pack".
+            priority: lower is burnt sooner; 10 for promotions and 30 for packs when None.
+            cost_minor: what the customer paid for it, in minor units of `currency`.
+            models: patterns of the models it may pay for, all when empty. What is restricted pays no debt.
+            features: the features it may pay for, all when empty.
 
         Raises: BadAmount, BadInput, IdempotencyConflict.
         Effects: locks the account until the session's transaction ends.
@@ -81,14 +92,27 @@ class AiCredits:
         amounts.positive(amount)
         if kind not in (LotKind.promotion, LotKind.pack):
             raise BadInput("kind", kind, "'promotion' or 'pack'")
-        expires_at = _instant("expires_at", expires_at) if expires_at else None
+        if cost_minor:
+            amounts.positive(cost_minor, "cost_minor")
+        if (currency is None) == bool(cost_minor):
+            raise BadInput("currency", currency, "given with cost_minor, and only then")
+        lot = Lot(
+            kind=LotKind(kind),
+            granted=amount,
+            granted_at=self._clock(),
+            effective_at=inputs.instant("effective_at", effective_at) if effective_at else None,
+            expires_at=inputs.instant("expires_at", expires_at) if expires_at else None,
+            priority=PRIORITY[LotKind(kind)] if priority is None else priority,
+            cost_minor=cost_minor,
+            currency=currency,
+            models=tuple(models),
+            features=tuple(features),
+        )
         fingerprint = ledger.digest("grant", amount, kind)
         with self._opened(session.connection(), account) as page:
-            booked = page.replayed(f"grant:{_key(key)}", fingerprint)
+            booked = page.replayed(f"grant:{inputs.key(key)}", fingerprint)
             note = Note(digest=fingerprint, reason=reason, actor=actor)
-            entry = booked or grants.grant(
-                page.books, amount=amount, key=f"grant:{key}", kind=LotKind(kind), expires_at=expires_at, note=note
-            )
+            entry = booked or grants.grant(page.books, lot, key=f"grant:{key}", note=note)
         return Grant(account=account, key=key, amount=entry.amount, at=entry.at, replayed=booked is not None)
 
     def adjust(self, session: Session, account: str, *, amount: int, key: str, reason: str, actor: str) -> Grant:
@@ -100,7 +124,7 @@ class AiCredits:
         amounts.signed(amount)
         fingerprint = ledger.digest("adjust", amount)
         with self._opened(session.connection(), account) as page:
-            booked = page.replayed(f"adjust:{_key(key)}", fingerprint)
+            booked = page.replayed(f"adjust:{inputs.key(key)}", fingerprint)
             note = Note(digest=fingerprint, reason=reason, actor=actor)
             entry = booked or grants.adjust(page.books, amount=amount, key=f"adjust:{key}", note=note)
         return Grant(account=account, key=key, amount=entry.amount, at=entry.at, replayed=booked is not None)
@@ -129,14 +153,16 @@ class AiCredits:
         """
         if amount != 0:
             amounts.positive(amount)
-        anchor_at = _instant("anchor_at", anchor_at)
-        ends_at = _instant("ends_at", ends_at) if ends_at else None
+        anchor_at = inputs.instant("anchor_at", anchor_at)
+        ends_at = inputs.instant("ends_at", ends_at) if ends_at else None
         if ends_at and ends_at <= anchor_at:
             raise BadInput("ends_at", ends_at, f"after anchor_at, {anchor_at.isoformat()}")
-        wanted = Allowance(rule=_key(rule, "rule", 100), amount=amount, anchor_at=anchor_at, timezone=_zone(timezone), ends_at=ends_at)
+        wanted = Allowance(
+            rule=inputs.key(rule, "rule", 100), amount=amount, anchor_at=anchor_at, timezone=inputs.zone(timezone), ends_at=ends_at
+        )
         fingerprint = ledger.digest("set_allowance", rule, amount, anchor_at.isoformat(), timezone, ends_at.isoformat() if ends_at else "")
         with self._opened(session.connection(), account) as page:
-            if not page.replayed(f"allowance:{_key(key)}", fingerprint):
+            if not page.replayed(f"allowance:{inputs.key(key)}", fingerprint):
                 note = Note(digest=fingerprint, reason=f"{rule}: {amounts.show(amount)} a month")
                 grants.set_allowance(page.books, wanted, key=f"allowance:{key}", note=note)
 
@@ -148,7 +174,7 @@ class AiCredits:
         """
         fingerprint = ledger.digest("end_allowance", rule)
         with self._opened(session.connection(), account) as page:
-            if not page.replayed(f"allowance:{_key(key)}", fingerprint):
+            if not page.replayed(f"allowance:{inputs.key(key)}", fingerprint):
                 grants.end_allowance(page.books, rule, key=f"allowance:{key}", note=Note(digest=fingerprint, reason=f"{rule}: ended"))
 
     # ── Credits out ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -184,11 +210,11 @@ class AiCredits:
         """
         rate = self.rate_card.rate(model)
         cost = rate.cost(estimate)
-        fingerprint = ledger.digest("hold", model, sorted(estimate.counts().items()), user, feature)
+        fingerprint = ledger.digest("hold", model, sorted(estimate.used().items()), user, feature)
         with self._engine.begin() as connection, self._opened(connection, account) as page:
             now = page.books.now
-            expires_at = now + timedelta(seconds=self._hold_ttl_s if ttl_s is None else _ttl(ttl_s))
-            known = page.hold(key=_key(key))
+            expires_at = now + timedelta(seconds=self._hold_ttl_s if ttl_s is None else inputs.ttl(ttl_s))
+            known = page.hold(key=inputs.key(key))
             if known is not None and known.digest != fingerprint:
                 raise IdempotencyConflict(account, key)
             if known is not None and known.state in (HoldState.open, HoldState.settled):
@@ -225,9 +251,9 @@ class AiCredits:
                 feature=hold.feature,
                 user=hold.user,
                 card_version=hold.card_version,
-                usage=usage.counts(),
+                usage=usage.used(),
             )
-            return reservation.settle(page.books, hold, hold.rate.cost(usage), note)
+            return reservation.settle(page.books, hold, hold.rate.nano(usage), note)
 
     def release(self, hold_id: str) -> Hold:
         """Give back what a hold promises, for work that was not done. A hold that is not open stays as it is; nothing is refused.
@@ -248,7 +274,7 @@ class AiCredits:
         """
         fingerprint = ledger.digest("reverse", key)
         with self._opened(session.connection(), account) as page:
-            booked = page.replayed(f"reversal:{_key(key)}", fingerprint)
+            booked = page.replayed(f"reversal:{inputs.key(key)}", fingerprint)
             note = Note(digest=fingerprint, reason=reason, actor=actor)
             entry = booked or reservation.reverse(page.books, page.charge(key), key=f"reversal:{key}", note=note)
         return Grant(account=account, key=key, amount=entry.amount, at=entry.at, replayed=booked is not None)
@@ -284,7 +310,7 @@ class AiCredits:
 
     @contextmanager
     def _opened(self, connection: Connection, account: str) -> Iterator[ledger.Page]:
-        with ledger.opened(connection, _key(account, "account"), self._clock()) as page:
+        with ledger.opened(connection, inputs.key(account, "account"), self._clock()) as page:
             yield page
 
     @contextmanager
@@ -308,28 +334,3 @@ class AiCredits:
         # One statement is one snapshot already: a transaction around it would only add two round trips.
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             yield connection
-
-
-def _key(text: str, field: str = "key", length_max: int = KEY_MAX) -> str:
-    if not 0 < len(text) <= length_max:
-        raise BadInput(field, text, f"a text of 1 to {length_max} characters")
-    return text
-
-
-def _ttl(seconds: int) -> int:
-    if not amounts.is_whole(seconds) or seconds <= 0:
-        raise BadInput("ttl_s", seconds, "a whole number of seconds above 0, so that every hold ends")
-    return seconds
-
-
-def _instant(field: str, value: datetime) -> datetime:
-    if value.tzinfo is None:
-        raise BadInput(field, value, "a datetime with a time zone")
-    return value.astimezone(UTC)
-
-
-def _zone(name: str) -> str:
-    try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError) as problem:
-        raise BadInput("timezone", name, "a name of the IANA time zone database") from problem

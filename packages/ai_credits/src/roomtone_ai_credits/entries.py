@@ -55,6 +55,8 @@ class Note:
     user: str | None = None
     card_version: str | None = None
     usage: Mapping[str, int] | None = None
+    priced_nano: int | None = None
+    """The exact price of a charge, in nano-credits; what is less than a micro-credit was carried."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

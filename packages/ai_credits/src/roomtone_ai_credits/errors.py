@@ -89,8 +89,12 @@ class UnknownCharge(CreditsError):
 
 
 class LedgerMismatch(CreditsError):
-    """The books do not balance; `findings` says where, one sentence each."""
+    """The books do not balance; `findings` says where, one sentence each.
 
-    def __init__(self, findings: Sequence[str]) -> None:
-        self.findings = tuple(findings)
+    `repairs` are the statements that would set what is kept to what history says. Look at the findings first, stop charging the
+    account, run them in one transaction, and verify again. Where history itself is wrong there is none: adjust by hand.
+    """
+
+    def __init__(self, findings: Sequence[str], repairs: Sequence[str] = ()) -> None:
+        self.findings, self.repairs = tuple(findings), tuple(repairs)
         super().__init__("the books do not balance; stop charging and look at: " + "; ".join(self.findings))

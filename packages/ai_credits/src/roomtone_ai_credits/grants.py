@@ -8,13 +8,13 @@ from datetime import datetime
 from .books import Books
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import InsufficientCredits
-from .lots import LotKind, take
+from .lots import Lot, LotKind, take
 from .periods import Allowance
 
 
-def grant(books: Books, *, amount: int, key: str, kind: LotKind, expires_at: datetime | None, note: Note) -> Entry:
-    """Add a lot. A debt is paid from it first."""
-    entry = books.issue(amount=amount, key=key, kind=kind, expires_at=expires_at, note=note)
+def grant(books: Books, lot: Lot, *, key: str, note: Note) -> Entry:
+    """Add a lot. A debt is paid from it first, if it pays for any use."""
+    entry = books.issue(replace(lot, granted_at=books.now), key=key, note=note)
     books.tidy()
     return entry
 
@@ -25,12 +25,12 @@ def adjust(books: Books, *, amount: int, key: str, note: Note) -> Entry:
     Raises: InsufficientCredits when less is available than a negative amount takes.
     """
     if amount > 0:
-        number = books.add_lot(LotKind.adjustment, amount)
+        number = books.open_lot(Lot(kind=LotKind.adjustment, granted=amount, granted_at=books.now))
         sides = [Posting(book=Book.lot, lot=number, amount=amount)]
     elif -amount > books.available:
         raise InsufficientCredits(books.account, needed=-amount, available=books.available, next_grant_at=books.next_grant_at)
     else:
-        sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in take(books.live_lots(), -amount).items()]
+        sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in take(books.lots_for(None, None), -amount).items()]
     entry = books.post(EntryKind.adjustment, key, [*sides, Posting(book=Book.adjusted, amount=-amount)], note)
     books.tidy()
     return entry

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from .pricing import ModelRate, Usage
+from .pricing import ModelRate
+from .usage import Usage
 
 
 class HoldState(StrEnum):

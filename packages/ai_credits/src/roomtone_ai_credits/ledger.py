@@ -122,6 +122,7 @@ class Page:
         self._insert(ALLOWANCE, [records.from_allowance(account_id, allowance) for allowance in books.allowances[known:]])
         self._update(ALLOWANCE, [records.from_allowance(account_id, allowance) for allowance in changed])
         sums = {"seq": books.seq, "lot_count": books.lot_count, "balance": books.balance, "debt": books.debt, "held": books.held}
+        sums["carry_nano"] = books.carry_nano
         times = {"matured_at": books.now, "next_change_at": books.next_change_at, "next_grant_at": books.next_grant_at}
         self._connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(**sums, **times))
 
@@ -166,6 +167,7 @@ class _Loaded:
 
 def _page(connection: Connection, row: RowMapping, now: datetime) -> Page:
     books = Books(account=row["account"], now=row["matured_at"], seq=row["seq"], lot_count=row["lot_count"], debt=row["debt"])
+    books.carry_nano = row["carry_nano"]
     page = Page(connection, row["id"], books)
     books.mature(now)
     return page

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from .holds import Hold, HoldState, Settlement
-from .pricing import Usage
+from .usage import Usage
 
 
 class Meter:

@@ -73,6 +73,7 @@ class AccountRow(Row):
     balance: Mapped[int]
     debt: Mapped[int]
     held: Mapped[int]
+    carry_nano: Mapped[int] = mapped_column(Integer, server_default="0")
     matured_at: Mapped[datetime]
     next_change_at: Mapped[datetime | None] = mapped_column(index=True)
     next_grant_at: Mapped[datetime | None]
@@ -91,7 +92,13 @@ class LotRow(Row):
     remaining: Mapped[int]
     held: Mapped[int]
     granted_at: Mapped[datetime]
+    effective_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
+    priority: Mapped[int] = mapped_column(Integer, server_default="20")
+    cost_minor: Mapped[int] = mapped_column(server_default="0")
+    currency: Mapped[str | None] = mapped_column(String(3))
+    models: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
+    features: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
     rule: Mapped[str | None] = mapped_column(String(100))
     period: Mapped[int | None] = mapped_column(Integer)
     is_open: Mapped[bool] = mapped_column(Boolean)
@@ -163,6 +170,7 @@ class EntryRow(Row):
     used_by: Mapped[str | None] = mapped_column(String(200))
     card_version: Mapped[str | None] = mapped_column(String(100))
     usage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    priced_nano: Mapped[int | None]
 
 
 class PostingRow(Row):

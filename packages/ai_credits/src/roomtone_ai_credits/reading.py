@@ -71,7 +71,7 @@ def balance(connection: Connection, account: str, now: datetime) -> Balance | No
     lots = sorted((records.to_lot(row) for row in rows if row["number"] is not None), key=Lot.burn_order)
     live = tuple(lot for lot in lots if lot.is_live(now))
     return Balance(
-        available=sum(lot.free for lot in live) - first["debt"],
+        available=sum(lot.free for lot in live if not lot.is_restricted) - first["debt"],
         held=first["held_in_all"],
         granted_this_period=sum(lot.granted for lot in live if lot.kind is LotKind.allowance),
         debt=first["debt"],

@@ -10,18 +10,28 @@ from .entries import Book, Entry, EntryKind, Note, Posting
 from .holds import Hold, HoldState
 from .lots import Lot, LotKind
 from .periods import Allowance
-from .pricing import ModelRate, Usage
+from .pricing import ModelRate
+from .usage import Usage
 
 
 # Any below: the columns of a row have many types.
 def to_lot(row: RowMapping) -> Lot:
     """Read a lot."""
-    return Lot(kind=LotKind(row["kind"]), **{name: row[name] for name in _LOT})
+    return Lot(
+        kind=LotKind(row["kind"]), models=tuple(row["models"]), features=tuple(row["features"]), **{name: row[name] for name in _LOT}
+    )
 
 
 def from_lot(account_id: int, lot: Lot) -> dict[str, Any]:
     """Write a lot."""
-    return {"account_id": account_id, "kind": lot.kind.value, "is_open": lot.is_open, **{name: getattr(lot, name) for name in _LOT}}
+    patterns = {"models": list(lot.models), "features": list(lot.features)}
+    return {
+        "account_id": account_id,
+        "kind": lot.kind.value,
+        "is_open": lot.is_open,
+        **patterns,
+        **{name: getattr(lot, name) for name in _LOT},
+    }
 
 
 def to_hold(account: str, row: RowMapping) -> Hold:
@@ -44,8 +54,8 @@ def from_hold(account_id: int, hold: Hold) -> dict[str, Any]:
         "account_id": account_id,
         "state": hold.state.value,
         "slices": {str(number): amount for number, amount in hold.slices.items()},
-        "rate": hold.rate.model_dump(),
-        "estimate": hold.estimate.counts(),
+        "rate": hold.rate.model_dump(exclude_defaults=True),
+        "estimate": hold.estimate.used(),
         "used_by": hold.user,
         **{name: getattr(hold, name) for name in _HOLD},
     }
@@ -91,8 +101,11 @@ def from_postings(account_id: int, entry: Entry) -> list[dict[str, Any]]:
     ]
 
 
-_LOT = ("number", "granted", "remaining", "held", "granted_at", "expires_at", "rule", "period")
+_LOT = (
+    *("number", "granted", "remaining", "held", "granted_at", "effective_at", "expires_at"),
+    *("priority", "cost_minor", "currency", "rule", "period"),
+)
 _HOLD = ("id", "key", "digest", "amount", "held_at", "expires_at", "card_version", "model", "feature", "charged", "is_late")
 _ALLOWANCE = ("rule", "amount", "anchor_at", "timezone", "ends_at", "next_period", "granted", "is_active")
 _ENTRY = ("seq", "key", "at", "amount", "balance_after")
-_NOTE = ("digest", "reason", "actor", "hold_id", "model", "feature", "card_version", "usage")
+_NOTE = ("digest", "reason", "actor", "hold_id", "model", "feature", "card_version", "usage", "priced_nano")

@@ -8,7 +8,7 @@ from .books import Books
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import InsufficientCredits, TooManyHolds
 from .holds import Hold, HoldState, Settlement
-from .lots import LotKind, take
+from .lots import Lot, LotKind, take
 
 
 def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
@@ -16,18 +16,19 @@ def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
 
     Raises: InsufficientCredits, TooManyHolds.
     """
-    if hold.amount > max(books.available, 0):
-        raise InsufficientCredits(books.account, needed=hold.amount, available=books.available, next_grant_at=books.next_grant_at)
+    available = books.available_to(hold.model, hold.feature)
+    if hold.amount > max(available, 0):
+        raise InsufficientCredits(books.account, needed=hold.amount, available=available, next_grant_at=books.next_grant_at)
     if len(books.open_holds) >= open_holds_max:
         raise TooManyHolds(books.account, open_holds_max)
-    hold = replace(hold, state=HoldState.open, slices=take(books.live_lots(), hold.amount))
+    hold = replace(hold, state=HoldState.open, slices=take(books.lots_for(hold.model, hold.feature), hold.amount))
     books.promise(hold.slices)
     books.holds[hold.id] = hold
     return hold
 
 
-def settle(books: Books, hold: Hold, cost: int, note: Note) -> Settlement:
-    """Charge `cost` for a hold, whatever became of it; the first settlement is final.
+def settle(books: Books, hold: Hold, nano: int, note: Note) -> Settlement:
+    """Charge `nano` nano-credits for a hold, whatever became of it; the first settlement is final.
 
     Paid from what the hold promises, then from other live lots, then as debt. The unused promise is free again.
     """
@@ -35,10 +36,11 @@ def settle(books: Books, hold: Hold, cost: int, note: Note) -> Settlement:
         assert hold.charged is not None
         return Settlement(hold_id=hold.id, charged=hold.charged, is_late=hold.is_late, replayed=True)
     is_late = hold.state is not HoldState.open
+    cost = books.price(nano)
     parts = _promised(hold, cost)
     books.promise(hold.slices, -1)
     rest = cost - sum(parts.values())
-    spare = [replace(lot, held=lot.held + parts.get(lot.number, 0)) for lot in books.live_lots()]
+    spare = [replace(lot, held=lot.held + parts.get(lot.number, 0)) for lot in books.lots_for(hold.model, hold.feature)]
     for number, part in take(spare, rest).items():
         parts[number] = parts.get(number, 0) + part
     debt = cost - sum(parts.values())
@@ -47,7 +49,7 @@ def settle(books: Books, hold: Hold, cost: int, note: Note) -> Settlement:
         EntryKind.charge,
         charge_key(hold.key),
         [*sides, Posting(book=Book.debt, amount=-debt), Posting(book=Book.consumed, amount=cost)],
-        note,
+        replace(note, priced_nano=nano),
     )
     books.holds[hold.id] = replace(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late)
     books.tidy()
@@ -73,7 +75,7 @@ def reverse(books: Books, charge: Entry, *, key: str, note: Note) -> Entry:
     forgiven = min(indebted, books.debt)
     sides.append(Posting(book=Book.debt, amount=forgiven))
     if indebted > forgiven:
-        number = books.add_lot(LotKind.refund, indebted - forgiven)
+        number = books.open_lot(Lot(kind=LotKind.refund, granted=indebted - forgiven, granted_at=books.now))
         sides.append(Posting(book=Book.lot, lot=number, amount=indebted - forgiven))
     entry = books.post(EntryKind.reversal, key, sides, note)
     books.tidy()

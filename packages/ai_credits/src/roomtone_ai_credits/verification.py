@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, case, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Row, Select, Update, and_, case, func, or_, select, true, update
 
 from .entries import Book, EntryKind
 from .errors import LedgerMismatch
 from .holds import HoldState
 from .ledger import ACCOUNT, ENTRY, HOLD, LOT, POSTING
-
-Findings = Iterator[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,25 +23,178 @@ class Verification:
     entries: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """A rule that does not hold.
+
+    Attributes:
+        repair: the statement that sets what is kept to what history says; None where history itself is wrong, which only an
+            adjustment made by hand can answer.
+    """
+
+    account: str
+    fact: str
+    repair: str | None = None
+
+
+Findings = Iterator[Finding]
+
+
 def verify(engine: Engine, account: str | None = None) -> Verification:
     """Check one account, or all, in one snapshot.
 
-    Raises: LedgerMismatch, naming every rule that does not hold and where.
+    Raises: LedgerMismatch, naming every rule that does not hold and where, and how to repair what can be.
     """
+    mine = ACCOUNT.c.account == account if account is not None else true()
     with engine.connect() as connection:
         _freeze(connection)
-        query = select(ACCOUNT.c.id, ACCOUNT.c.account)
-        accounts = connection.execute(query if account is None else query.where(ACCOUNT.c.account == account)).all()
-        findings: list[str] = []
-        entries = 0
-        for account_id, name in accounts:
-            for check in (_entries, _continuity, _sums, _lots, _promises, _charges):
-                findings += [f"account {name!r}: {finding}" for finding in check(connection, account_id)]
-            entries += connection.scalar(select(func.count()).where(ENTRY.c.account_id == account_id)) or 0
+        proof = _Proof(connection, select(ACCOUNT.c.id, ACCOUNT.c.account).where(mine))
+        checks = (proof.entries, proof.continuity, proof.sums, proof.carried, proof.lots, proof.promises, proof.charges)
+        findings = [finding for check in checks for finding in check()]
+        accounts, entries = proof.count()
         connection.rollback()
     if findings:
-        raise LedgerMismatch(findings)
-    return Verification(accounts=len(accounts), entries=entries)
+        facts = [f"account {finding.account!r}: {finding.fact}" for finding in findings]
+        # A statement may answer two findings.
+        repairs = dict.fromkeys(finding.repair for finding in findings if finding.repair)
+        raise LedgerMismatch(facts, repairs=list(repairs))
+    return Verification(accounts=accounts, entries=entries)
+
+
+class _Proof:
+    """The checks, each one query over all the accounts that were asked for."""
+
+    def __init__(self, connection: Connection, accounts: Select[tuple[int, str]]) -> None:
+        self._connection = connection
+        self._accounts = accounts.subquery()
+        self._names = {row.id: row.account for row in connection.execute(accounts)}
+        self._all = select(self._accounts.c.id)
+
+    def count(self) -> tuple[int, int]:
+        """How many accounts and entries there are."""
+        entries = self._connection.scalar(select(func.count()).select_from(ENTRY).where(ENTRY.c.account_id.in_(self._all)))
+        return len(self._names), entries or 0
+
+    def entries(self) -> Findings:
+        """Postings of an entry sum to zero, and the account's sides of them to its amount."""
+        total = func.coalesce(func.sum(POSTING.c.amount), 0)
+        ours = func.coalesce(func.sum(case((POSTING.c.book.in_((Book.lot.value, Book.debt.value)), POSTING.c.amount), else_=0)), 0)
+        joined = ENTRY.outerjoin(POSTING, and_(POSTING.c.account_id == ENTRY.c.account_id, POSTING.c.seq == ENTRY.c.seq))
+        query = select(ENTRY.c.account_id, ENTRY.c.seq, ENTRY.c.amount, total.label("found"), ours.label("moved")).select_from(joined)
+        query = query.group_by(ENTRY.c.account_id, ENTRY.c.seq, ENTRY.c.amount).having(or_(total != 0, ours != ENTRY.c.amount))
+        for row in self._rows(query.where(ENTRY.c.account_id.in_(self._all))):
+            yield self._found(row, f"entry {row.seq} says {row.amount}, its postings move {row.moved} and sum to {row.found}")
+
+    def continuity(self) -> Findings:
+        """Entries are numbered without a gap, and each balance follows from the one before."""
+        before = func.lag(ENTRY.c.balance_after, 1, 0).over(partition_by=ENTRY.c.account_id, order_by=ENTRY.c.seq).label("before")
+        place = func.row_number().over(partition_by=ENTRY.c.account_id, order_by=ENTRY.c.seq).label("place")
+        lines = select(ENTRY.c.account_id, ENTRY.c.seq, ENTRY.c.amount, ENTRY.c.balance_after, before, place)
+        line = lines.where(ENTRY.c.account_id.in_(self._all)).subquery()
+        wrong = or_(line.c.balance_after != line.c.before + line.c.amount, line.c.seq != line.c.place)
+        for row in self._rows(select(line).where(wrong)):
+            fact = f"entry {row.seq} is number {row.place} and goes from {row.before} by {row.amount} to {row.balance_after}"
+            yield self._found(row, fact)
+
+    def sums(self) -> Findings:
+        """The sums on the account's row are those of its history and its lots."""
+        moved = self._by_account(ENTRY.c.account_id, func.max(ENTRY.c.seq), func.sum(ENTRY.c.amount))
+        stock = self._by_account(LOT.c.account_id, func.count(), func.sum(LOT.c.remaining))
+        owed = self._by_account(POSTING.c.account_id, func.sum(case((POSTING.c.book == Book.debt.value, -POSTING.c.amount), else_=0)))
+        for row in self._rows(select(ACCOUNT).where(ACCOUNT.c.id.in_(self._all))):
+            seq, balance = moved.get(row.id, (0, 0))
+            lot_count, remaining = stock.get(row.id, (0, 0))
+            (debt,) = owed.get(row.id, (0,))
+            for name, found in (("seq", seq), ("lot_count", lot_count), ("balance", balance), ("debt", debt)):
+                if (kept := getattr(row, name)) != found:
+                    repair = _statement(update(ACCOUNT).where(ACCOUNT.c.id == row.id).values({name: found}))
+                    yield Finding(account=row.account, fact=f"{name} is kept as {kept}, but adds up to {found}", repair=repair)
+            if balance != remaining - debt:
+                yield Finding(account=row.account, fact=f"history comes to {balance}, its lots less its debt to {remaining - debt}")
+
+    def carried(self) -> Findings:
+        """What charges have cost exactly is what was taken for them, and what the account carries."""
+        exact = func.sum(ENTRY.c.priced_nano + 1000 * ENTRY.c.amount)
+        query = select(ENTRY.c.account_id, exact).where(ENTRY.c.priced_nano.is_not(None), ENTRY.c.account_id.in_(self._all))
+        found = {account_id: int(nano) for account_id, nano in self._connection.execute(query.group_by(ENTRY.c.account_id))}
+        for row in self._rows(select(ACCOUNT).where(ACCOUNT.c.id.in_(self._all))):
+            if row.carry_nano != (nano := found.get(row.id, 0)):
+                statement = update(ACCOUNT).where(ACCOUNT.c.id == row.id).values(carry_nano=nano)
+                fact = f"carry_nano is kept as {row.carry_nano}, but adds up to {nano}"
+                yield Finding(account=row.account, fact=fact, repair=_statement(statement) if 0 <= nano < 1000 else None)
+
+    def lots(self) -> Findings:
+        """What remains of a lot is what was posted to it; one with credit left is open."""
+        posted = func.coalesce(func.sum(POSTING.c.amount), 0)
+        joined = LOT.outerjoin(POSTING, and_(POSTING.c.account_id == LOT.c.account_id, POSTING.c.lot == LOT.c.number))
+        query = select(LOT.c.account_id, LOT.c.number, LOT.c.remaining, LOT.c.is_open, posted.label("found")).select_from(joined)
+        query = query.group_by(LOT.c.account_id, LOT.c.number, LOT.c.remaining, LOT.c.is_open)
+        wrong = or_(posted != LOT.c.remaining, and_(LOT.c.remaining != 0, ~LOT.c.is_open))
+        for row in self._rows(query.having(wrong).where(LOT.c.account_id.in_(self._all))):
+            statement = update(LOT).where(LOT.c.account_id == row.account_id, LOT.c.number == row.number)
+            repair = _statement(statement.values(remaining=int(row.found), is_open=true())) if row.found >= 0 else None
+            fact = f"lot {row.number} (open: {row.is_open}) keeps {row.remaining}, but its postings sum to {row.found}"
+            yield self._found(row, fact, repair)
+
+    def promises(self) -> Findings:
+        """Open holds promise what they were made for, lots hold what open holds promise of them, and accounts the sum of that."""
+        promised: Counter[tuple[int, int]] = Counter()
+        is_open = HOLD.c.state == HoldState.open.value
+        for hold in self._rows(select(HOLD).where(HOLD.c.account_id.in_(self._all), is_open)):
+            for number, amount in hold.slices.items():
+                promised[hold.account_id, int(number)] += amount
+            if hold.amount != (found := sum(hold.slices.values())):
+                repair = _statement(update(HOLD).where(HOLD.c.id == hold.id).values(amount=found))
+                yield self._found(hold, f"hold {hold.id!r} is for {hold.amount}, but promises {found}", repair)
+        yield from self._held_by_lots(promised)
+        held: Counter[int] = Counter()
+        for (account_id, _), amount in promised.items():
+            held[account_id] += amount
+        for row in self._rows(select(ACCOUNT).where(ACCOUNT.c.id.in_(self._all))):
+            if row.held != held[row.id]:
+                repair = _statement(update(ACCOUNT).where(ACCOUNT.c.id == row.id).values(held=held[row.id]))
+                yield Finding(account=row.account, fact=f"held is kept as {row.held}, but adds up to {held[row.id]}", repair=repair)
+
+    def _held_by_lots(self, promised: Mapping[tuple[int, int], int]) -> Findings:
+        query = select(LOT.c.account_id, LOT.c.number, LOT.c.held).where(LOT.c.account_id.in_(self._all), LOT.c.held != 0)
+        kept = {(row.account_id, row.number): row.held for row in self._rows(query)}
+        for account_id, number in promised.keys() | kept.keys():
+            held, found = kept.get((account_id, number), 0), promised.get((account_id, number), 0)
+            if held != found:
+                repair = _statement(update(LOT).where(LOT.c.account_id == account_id, LOT.c.number == number).values(held=found))
+                fact = f"lot {number} holds {held - found} more than open holds promise of it"
+                yield Finding(account=self._names[account_id], fact=fact, repair=repair)
+
+    def charges(self) -> Findings:
+        """Every settled hold has its one charge, and every charge of a hold its settled hold."""
+        settled = select(HOLD).where(HOLD.c.account_id.in_(self._all), HOLD.c.state == HoldState.settled.value).subquery()
+        of_holds = and_(ENTRY.c.kind == EntryKind.charge.value, ENTRY.c.hold_id.is_not(None))
+        charges = select(ENTRY).where(ENTRY.c.account_id.in_(self._all), of_holds).subquery()
+        pairs = settled.join(charges, settled.c.id == charges.c.hold_id, full=True)
+        account_id = func.coalesce(settled.c.account_id, charges.c.account_id).label("account_id")
+        query = select(account_id, settled.c.id, charges.c.hold_id, charges.c.seq, settled.c.charged, charges.c.amount).select_from(pairs)
+        wrong = or_(settled.c.id.is_(None), charges.c.seq.is_(None), settled.c.charged != -charges.c.amount)
+        for row in self._rows(query.where(wrong)):
+            settling = update(HOLD).where(HOLD.c.id == row.hold_id).values(state=HoldState.settled.value, charged=-(row.amount or 0))
+            fact = f"hold {row.id!r} was charged {row.charged}, but entry {row.seq} says {row.amount}"
+            yield self._found(row, fact, _statement(settling) if row.hold_id else None)
+
+    # Any: a row's columns have many types.
+    def _rows(self, query: Select[Any]) -> Iterator[Row[Any]]:
+        yield from self._connection.execute(query)
+
+    def _found(self, row: Row[Any], fact: str, repair: str | None = None) -> Finding:
+        return Finding(account=self._names[row.account_id], fact=fact, repair=repair)
+
+    def _by_account(self, account_id: Column[Any], *sums: ColumnElement[Any]) -> dict[int, tuple[int, ...]]:
+        query = select(account_id, *sums).where(account_id.in_(self._all)).group_by(account_id)
+        # PostgreSQL sums whole numbers as decimals.
+        return {row[0]: tuple(int(value) for value in row[1:]) for row in self._connection.execute(query)}
+
+
+def _statement(repair: Update) -> str:
+    """Write a repair as SQL that both databases read."""
+    return str(repair.compile(compile_kwargs={"literal_binds": True})).replace("\n", "")
 
 
 def _freeze(connection: Connection) -> None:
@@ -55,90 +207,3 @@ def _freeze(connection: Connection) -> None:
     # By default the driver opens a transaction only to write; a host may have set it up to do so at once.
     if driver is not None and not driver.in_transaction:
         connection.exec_driver_sql("BEGIN")
-
-
-def _entries(connection: Connection, account_id: int) -> Findings:
-    """Postings of an entry sum to zero, and the account's sides of them to its amount."""
-    total = func.coalesce(func.sum(POSTING.c.amount), 0)
-    ours = func.coalesce(func.sum(case((POSTING.c.book.in_((Book.lot.value, Book.debt.value)), POSTING.c.amount), else_=0)), 0)
-    joined = ENTRY.outerjoin(POSTING, and_(POSTING.c.account_id == ENTRY.c.account_id, POSTING.c.seq == ENTRY.c.seq))
-    query = select(ENTRY.c.seq, ENTRY.c.amount, total, ours).select_from(joined).where(ENTRY.c.account_id == account_id)
-    query = query.group_by(ENTRY.c.account_id, ENTRY.c.seq, ENTRY.c.amount).having(or_(total != 0, ours != ENTRY.c.amount))
-    for seq, amount, found, moved in connection.execute(query):
-        yield f"entry {seq} says {amount}, its postings move {moved} and sum to {found}"
-
-
-def _continuity(connection: Connection, account_id: int) -> Findings:
-    """Entries are numbered without a gap, and each balance follows from the one before."""
-    before = func.lag(ENTRY.c.balance_after, 1, 0).over(order_by=ENTRY.c.seq)
-    place = func.row_number().over(order_by=ENTRY.c.seq)
-    rows = select(ENTRY.c.seq, ENTRY.c.amount, ENTRY.c.balance_after, before.label("before"), place.label("place"))
-    lines = rows.where(ENTRY.c.account_id == account_id).subquery()
-    wrong = or_(lines.c.balance_after != lines.c.before + lines.c.amount, lines.c.seq != lines.c.place)
-    for line in connection.execute(select(lines).where(wrong)):
-        yield f"entry {line.seq} is number {line.place} and goes from {line.before} by {line.amount} to {line.balance_after}"
-
-
-def _sums(connection: Connection, account_id: int) -> Findings:
-    """The sums on the account's row are those of its history and of its lots."""
-    row = connection.execute(select(ACCOUNT).where(ACCOUNT.c.id == account_id)).one()
-    seq, moved = connection.execute(
-        select(func.coalesce(func.max(ENTRY.c.seq), 0), func.coalesce(func.sum(ENTRY.c.amount), 0)).where(ENTRY.c.account_id == account_id)
-    ).one()
-    count, remaining, held = connection.execute(
-        select(func.count(), func.coalesce(func.sum(LOT.c.remaining), 0), func.coalesce(func.sum(LOT.c.held), 0)).where(
-            LOT.c.account_id == account_id
-        )
-    ).one()
-    owed = select(func.coalesce(-func.sum(POSTING.c.amount), 0)).where(
-        POSTING.c.account_id == account_id, POSTING.c.book == Book.debt.value
-    )
-    facts = [
-        ("seq", row.seq, seq),
-        ("lot_count", row.lot_count, count),
-        ("balance by history", row.balance, moved),
-        ("balance by lots and debt", row.balance, remaining - row.debt),
-        ("debt", row.debt, connection.scalar(owed)),
-        ("held", row.held, held),
-    ]
-    for name, kept, found in facts:
-        if kept != found:
-            yield f"{name} is kept as {kept}, but adds up to {found}"
-
-
-def _lots(connection: Connection, account_id: int) -> Findings:
-    """What remains of a lot is what was posted to it; one with credit left is open."""
-    posted = func.coalesce(func.sum(POSTING.c.amount), 0)
-    joined = LOT.outerjoin(POSTING, and_(POSTING.c.account_id == LOT.c.account_id, POSTING.c.lot == LOT.c.number))
-    query = select(LOT.c.number, LOT.c.remaining, LOT.c.is_open, posted).select_from(joined).where(LOT.c.account_id == account_id)
-    query = query.group_by(LOT.c.account_id, LOT.c.number, LOT.c.remaining, LOT.c.is_open)
-    for number, remaining, is_open, found in connection.execute(
-        query.having(or_(posted != LOT.c.remaining, and_(LOT.c.remaining != 0, ~LOT.c.is_open)))
-    ):
-        yield f"lot {number} (open: {is_open}) keeps {remaining}, but its postings sum to {found}"
-
-
-def _promises(connection: Connection, account_id: int) -> Findings:
-    """Each lot holds exactly what open holds promise of it, and each open hold all it was made for."""
-    promised: Counter[int] = Counter()
-    for hold in connection.execute(select(HOLD).where(HOLD.c.account_id == account_id, HOLD.c.state == HoldState.open.value)):
-        for number, amount in hold.slices.items():
-            promised[int(number)] += amount
-        if sum(hold.slices.values()) != hold.amount:
-            yield f"hold {hold.id!r} is for {hold.amount}, but promises {sum(hold.slices.values())}"
-    for number, held in connection.execute(select(LOT.c.number, LOT.c.held).where(LOT.c.account_id == account_id, LOT.c.held != 0)):
-        promised[number] -= held
-    for number, difference in promised.items():
-        if difference:
-            yield f"lot {number} holds {-difference} more than open holds promise of it"
-
-
-def _charges(connection: Connection, account_id: int) -> Findings:
-    """Every settled hold has its one charge, and every charge its settled hold."""
-    settled = select(HOLD).where(HOLD.c.account_id == account_id, HOLD.c.state == HoldState.settled.value).subquery()
-    charges = select(ENTRY).where(ENTRY.c.account_id == account_id, ENTRY.c.kind == EntryKind.charge.value).subquery()
-    pairs = settled.join(charges, settled.c.id == charges.c.hold_id, full=True)
-    query = select(settled.c.id, charges.c.seq, settled.c.charged, charges.c.amount).select_from(pairs)
-    wrong = or_(settled.c.id.is_(None), charges.c.seq.is_(None), settled.c.charged != -charges.c.amount)
-    for hold_id, seq, charged, amount in connection.execute(query.where(wrong)):
-        yield f"hold {hold_id!r} was charged {charged}, but entry {seq} says {amount}"
