@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 import threading
+import time
+import traceback
+import weakref
 from collections import Counter, OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from .connections import HeldConnections, LongLease, ServerConnections
 from .errors import BudgetExhausted
 from .server import PoolLimits
+
+TOP_MAX = 10
+STACK_FRAMES_MAX = 30
+log = logging.getLogger(__name__)
 
 
 class Closable(Protocol):
     """A connection that can be closed."""
 
     def close(self) -> None:
-        """End it."""
+        """End it; comes back when the server has ended it too."""
 
 
 C = TypeVar("C", bound=Closable)
 
 
-@dataclass(slots=True)
-class _Grant(Generic[C]):
-    """What a caller got: an idle connection of its own tenant, or leave to open one once `victim` is closed."""
+@dataclass(eq=False, slots=True)
+class Shelf:
+    """Where one pool's idle connections lie: two pools of a tenant, before and after a change of its URL, share no connection."""
 
+    holder: str
+    is_retired: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Lease(Generic[C]):
+    """Leave to hold one connection: an idle one of the shelf, or None as leave to open one once `victim` is closed."""
+
+    shelf: Shelf
+    since: float
     connection: C | None = None
     victim: C | None = None
+    stack: traceback.StackSummary | None = None
+    is_reported: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Waiter(Generic[C]):
-    holder: Hashable
+    shelf: Shelf
     ready: threading.Event = field(default_factory=threading.Event)
-    grant: _Grant[C] | None = None
+    lease: Lease[C] | None = None
 
 
 class ConnectionBudget(Generic[C]):
@@ -44,124 +66,248 @@ class ConnectionBudget(Generic[C]):
     Args:
         server: its name, for errors.
         limits: the bounds.
+        timer: seconds that only grow.
     """
 
-    def __init__(self, server: str, limits: PoolLimits) -> None:
-        self.server, self.limits = server, limits
-        self._lock = threading.Lock()
-        self._reset()
+    def __init__(self, server: str, limits: PoolLimits, *, timer: Callable[[], float] = time.monotonic) -> None:
+        self.server, self.limits, self._timer = server, limits, timer
+        self.limit = limits.share
+        self._inherited: list[object] = []
+        self._start()
+        after_fork = weakref.WeakMethod(self._after_fork)
+        os.register_at_fork(after_in_child=lambda: (method := after_fork()) and method())
 
-    def _reset(self) -> None:
-        self._pid = os.getpid()
-        self._open: Counter[Hashable] = Counter()
-        self._idle: OrderedDict[int, tuple[Hashable, C]] = OrderedDict()  # by id(), longest unused first
-        self._own: dict[Hashable, list[C]] = {}
+    def _start(self) -> None:
+        self._lock = threading.Lock()
+        self._open: Counter[str] = Counter()
+        self._leases: set[Lease[C]] = set()
+        self._idle: OrderedDict[int, tuple[Shelf, C]] = OrderedDict()  # by id(), longest unused first
+        self._own: dict[Shelf, list[C]] = {}
         self._waiters: deque[_Waiter[C]] = deque()
+
+    def _after_fork(self) -> None:
+        """Forget what the parent opened: a child must neither use nor close it, so it is kept from the garbage collector."""
+        self._inherited += [self._idle, self._leases]
+        self._start()
 
     @property
     def open_count(self) -> int:
         """Connections open now, lent or idle."""
         return self._open.total()
 
-    def acquire(self, holder: Hashable) -> C | None:
-        """Take an idle connection of the holder, or None as leave to open one: then `release` or `forfeit` it.
+    # ── One connection ───────────────────────────────────────────────────
+
+    def acquire(self, shelf: Shelf) -> Lease[C]:
+        """Take an idle connection of the shelf, or leave to open one; then `release` or `forfeit` the lease.
 
         Raises:
             BudgetExhausted: nothing became free within `wait_s`.
 
         Effects:
-            May close the connection of another holder that was unused for longest.
+            May close the connection of another tenant that was unused for longest.
         """
         with self._lock:
-            if self._pid != os.getpid():
-                self._reset()  # a child must not use, nor close, what its parent opened
-            grant = self._grant(holder)
-            waiter: _Waiter[C] = _Waiter(holder)
-            if grant is None:
+            lease = self._grant(shelf)
+            if lease is None:
+                waiter: _Waiter[C] = _Waiter(shelf)
                 self._waiters.append(waiter)
-        if grant is None:
-            grant = self._wait(waiter)
-        if grant.victim is not None:
+        if lease is None:
+            self._report_long_leases()
+            lease = self._wait(waiter)
+        if self.limits.leak_s is not None:
+            lease.stack = traceback.extract_stack(sys._getframe(1), STACK_FRAMES_MAX)
+        if lease.victim is not None:
             try:
-                grant.victim.close()
+                lease.victim.close()
             except BaseException:
-                self.forfeit(holder)
+                self.forfeit(lease)
                 raise
-        return grant.connection
+            lease.victim = None
+        return lease
 
-    def release(self, holder: Hashable, connection: C) -> None:
-        """Give a connection back; it stays open for its holder until another one needs the room."""
+    def release(self, lease: Lease[C], connection: C) -> None:
+        """Give a connection back; it stays open for its shelf until another one needs the room. A second time does nothing."""
         with self._lock:
-            if self._open[holder] < 1:
-                stray = True  # opened before a fork, or before drain(): not ours to keep
-            else:
-                stray = False
-                self._idle[id(connection)] = (holder, connection)
-                self._own.setdefault(holder, []).append(connection)
+            if lease not in self._leases:
+                self._inherited.append(connection)  # of the parent's, before a fork; or returned already
+                return
+            is_kept = not lease.shelf.is_retired and self._open.total() <= self.limit
+            if is_kept:
+                self._leases.discard(lease)
+                self._idle[id(connection)] = (lease.shelf, connection)
+                self._own.setdefault(lease.shelf, []).append(connection)
                 self._serve()
-        if stray:
-            connection.close()
+        if not is_kept:
+            try:
+                connection.close()
+            finally:
+                self.forfeit(lease)
+        if self.limits.leak_s is not None:
+            self._report(lease)
 
-    def forfeit(self, holder: Hashable) -> None:
-        """Give back the leave of a connection that is closed or was never opened."""
+    def forfeit(self, lease: Lease[C]) -> None:
+        """Give back the leave of a connection that is closed or was never opened. A second time does nothing."""
         with self._lock:
-            self._drop(holder)
-            self._serve()
+            if lease in self._leases:
+                self._leases.discard(lease)
+                self._drop(lease.shelf.holder)
+                self._serve()
 
-    def drain(self, holder: Hashable) -> None:
-        """Close the holder's idle connections; lent ones are left alone."""
+    # ── Many ─────────────────────────────────────────────────────────────
+
+    def drain(self, shelf: Shelf) -> None:
+        """Close the shelf's idle connections; lent ones are left alone."""
         with self._lock:
-            connections = self._own.pop(holder, [])
-            for connection in connections:
+            closing = [(shelf, connection) for connection in self._own.pop(shelf, [])]
+            for _, connection in closing:
                 del self._idle[id(connection)]
-                self._drop(holder)
-            self._serve()
-        for connection in connections:
-            connection.close()
+        self._close(closing)
 
-    def _wait(self, waiter: _Waiter[C]) -> _Grant[C]:
-        waiter.ready.wait(self.limits.wait_s)
+    def retire(self, shelf: Shelf) -> None:
+        """Drain the shelf, and close what is lent as it comes back."""
+        shelf.is_retired = True
+        self.drain(shelf)
+
+    def resize(self, limit: int) -> None:
+        """Change the bound. Shrinking closes idle connections first, and lent ones as they come back."""
         with self._lock:
-            if waiter.grant is not None:
-                return waiter.grant
+            self.limit = limit
+            surplus = min(max(self._open.total() - limit, 0), len(self._idle))
+            closing = [self._longest_unused() for _ in range(surplus)]
+            self._serve()
+        self._close(closing)
+
+    def report(self) -> ServerConnections:
+        """What is open, lent, idle and waited for now."""
+        now = self._timer()
+        with self._lock:
+            leases, idle, waiting = list(self._leases), len(self._idle), len(self._waiters)
+            tenants, total, limit = self._holders(now), self._open.total(), self.limit
+        return ServerConnections(
+            server=self.server,
+            open=total,
+            lent=len(leases),
+            idle=idle,
+            waiting=waiting,
+            limit=limit,
+            tenants=tenants,
+            long_leases=tuple(self._long(lease, now) for lease in leases if self._is_long(lease, now)),
+        )
+
+    # ── Inside ───────────────────────────────────────────────────────────
+
+    def _wait(self, waiter: _Waiter[C]) -> Lease[C]:
+        try:
+            waiter.ready.wait(self.limits.wait_s)
+        except BaseException:
+            with self._lock:
+                if waiter.lease is None:
+                    self._waiters.remove(waiter)
+            if waiter.lease is not None:
+                self._abandon(waiter.lease)
+            raise
+        with self._lock:
+            if waiter.lease is not None:
+                return waiter.lease
             self._waiters.remove(waiter)
-            holders = {str(holder): count for holder, count in self._open.most_common(5)}
+            holders = self._holders(self._timer())
+            limit = self.limit
         raise BudgetExhausted(
             server=self.server,
-            tenant=str(waiter.holder),
-            limit=self.limits.per_server,
+            tenant=waiter.shelf.holder,
+            limit=limit,
             tenant_limit=self.limits.per_tenant,
-            holders=holders,
+            holders={each.tenant: each.open for each in holders},
+            longest_s={each.tenant: each.longest_s for each in holders},
         )
+
+    def _abandon(self, lease: Lease[C]) -> None:
+        for connection in (lease.victim, lease.connection):
+            if connection is not None:
+                connection.close()
+        self.forfeit(lease)
 
     def _serve(self) -> None:
         """Hand out what became free, first come first served; one who waits for its own tenant's share blocks no other tenant."""
         for waiter in list(self._waiters):
-            waiter.grant = self._grant(waiter.holder)
-            if waiter.grant is not None:
+            waiter.lease = self._grant(waiter.shelf)
+            if waiter.lease is not None:
                 self._waiters.remove(waiter)
                 waiter.ready.set()
 
-    def _grant(self, holder: Hashable) -> _Grant[C] | None:
-        own = self._own.get(holder)
+    def _grant(self, shelf: Shelf) -> Lease[C] | None:
+        lease: Lease[C] = Lease(shelf, self._timer())
+        own = self._own.get(shelf)
         if own:
-            connection = own.pop()
-            del self._idle[id(connection)]
-            return _Grant(connection=connection)
-        if self._open[holder] >= self.limits.per_tenant:
+            lease.connection = own.pop()
+            if not own:
+                del self._own[shelf]
+            del self._idle[id(lease.connection)]
+        elif self._open[shelf.holder] >= self.limits.per_tenant:
             return None
-        victim: C | None = None
-        if self._open.total() >= self.limits.per_server:
-            if not self._idle:
-                return None
-            loser, victim = self._idle.popitem(last=False)[1]
-            self._own[loser].remove(victim)
-            self._drop(loser)
-        self._open[holder] += 1
-        return _Grant(victim=victim)
+        elif self._open.total() < self.limit:
+            self._open[shelf.holder] += 1
+        elif self._idle and self._open.total() == self.limit:
+            loser, lease.victim = self._longest_unused()
+            self._drop(loser.holder)
+            self._open[shelf.holder] += 1
+        else:
+            return None
+        self._leases.add(lease)
+        return lease
 
-    def _drop(self, holder: Hashable) -> None:
+    def _longest_unused(self) -> tuple[Shelf, C]:
+        """Take the connection off its shelf. It is counted until it is closed."""
+        shelf, connection = self._idle.popitem(last=False)[1]
+        self._own[shelf].remove(connection)
+        if not self._own[shelf]:
+            del self._own[shelf]
+        return shelf, connection
+
+    def _close(self, connections: list[tuple[Shelf, C]]) -> None:
+        """Close, then make room: the other way round a newcomer would be one too many for a moment."""
+        for shelf, connection in connections:
+            try:
+                connection.close()
+            finally:
+                with self._lock:
+                    self._drop(shelf.holder)
+                    self._serve()
+
+    def _drop(self, holder: str) -> None:
         self._open[holder] -= 1
         if self._open[holder] < 1:
             del self._open[holder]
-            self._own.pop(holder, None)
+
+    def _holders(self, now: float) -> tuple[HeldConnections, ...]:
+        lent: Counter[str] = Counter()
+        longest: dict[str, float] = {}
+        for lease in self._leases:
+            holder = lease.shelf.holder
+            lent[holder] += 1
+            longest[holder] = max(longest.get(holder, 0.0), now - lease.since)
+        return tuple(
+            HeldConnections(tenant=holder, open=count, lent=lent[holder], longest_s=longest.get(holder, 0.0))
+            for holder, count in self._open.most_common(TOP_MAX)
+        )
+
+    def _is_long(self, lease: Lease[C], now: float) -> bool:
+        return self.limits.leak_s is not None and now - lease.since > self.limits.leak_s
+
+    def _long(self, lease: Lease[C], now: float) -> LongLease:
+        stack = "".join(lease.stack.format()) if lease.stack is not None else ""
+        return LongLease(tenant=lease.shelf.holder, held_s=now - lease.since, stack=stack)
+
+    def _report_long_leases(self) -> None:
+        with self._lock:
+            leases = list(self._leases)
+        for lease in leases:
+            self._report(lease)
+
+    def _report(self, lease: Lease[C]) -> None:
+        """Say once that a connection is or was held for too long."""
+        now = self._timer()
+        if self._is_long(lease, now) and not lease.is_reported:
+            lease.is_reported = True
+            long = self._long(lease, now)
+            log.warning("tenant %s holds a connection to %s for %.1f s, taken at:\n%s", long.tenant, self.server, long.held_s, long.stack)

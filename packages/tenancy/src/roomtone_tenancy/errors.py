@@ -148,9 +148,12 @@ class NoServer(TenancyError):
 class BudgetExhausted(TenancyError):
     """No connection became free in time."""
 
-    def __init__(self, *, server: str, tenant: str, limit: int, tenant_limit: int, holders: Mapping[str, int]) -> None:
-        self.server, self.tenant, self.limit, self.tenant_limit, self.holders = server, tenant, limit, tenant_limit, dict(holders)
-        held = ", ".join(f"{key}: {count}" for key, count in self.holders.items())
+    def __init__(
+        self, *, server: str, tenant: str, limit: int, tenant_limit: int, holders: Mapping[str, int], longest_s: Mapping[str, float]
+    ) -> None:
+        self.server, self.tenant, self.limit, self.tenant_limit = server, tenant, limit, tenant_limit
+        self.holders, self.longest_s = dict(holders), dict(longest_s)
+        held = ", ".join(f"{key}: {count} for {self.longest_s[key]:.1f} s" for key, count in self.holders.items())
         super().__init__(
             f"No connection to {server!r} for tenant {tenant!r} in time ({limit} per server, {tenant_limit} per tenant; in use {held}): "
             "close sessions sooner, or raise PoolLimits."
