@@ -1,5 +1,6 @@
 """One database per tenant: catalog, provisioning, routing and fleet migrations on SQLAlchemy and Alembic."""
 
+from .connections import HeldConnections, LongLease, ServerConnections
 from .errors import TenancyError
 from .guard import TenantSession, tenant_of
 from .key_providers import CallableKeys, KeyProvider, KeyRing
@@ -12,13 +13,16 @@ from .tenant import LifecycleEntry, Tenant
 
 __all__ = [
     "CallableKeys",
+    "HeldConnections",
     "KeyProvider",
     "KeyRing",
     "LifecycleEntry",
+    "LongLease",
     "MigrationReport",
     "PoolLimits",
     "Progress",
     "Server",
+    "ServerConnections",
     "StepProgress",
     "StepState",
     "Tenancy",

@@ -153,6 +153,10 @@ class ConnectionBudget(Generic[C]):
                 self._drop(lease.shelf.holder)
                 self._serve()
 
+    def is_lent(self, lease: Lease[C]) -> bool:
+        """Whether the lease still runs, and was given in this process."""
+        return lease in self._leases
+
     # ── Many ─────────────────────────────────────────────────────────────
 
     def drain(self, shelf: Shelf) -> None:

@@ -2,98 +2,87 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, util
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
-from sqlalchemy.pool import ConnectionPoolEntry, Pool, _AdhocProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from .budget import ConnectionBudget
 from .errors import StampMismatch, TenantReadOnly
+from .hygiene import Hygiene, PostgresHygiene, SqliteHygiene
 from .lifecycle import TenantState
+from .pool import Budget, TenantPool, TenantRecord
 from .server import PoolLimits, Server
 from .tenant import Tenant
 
-_OPTION = "roomtone_tenant"
+CONNECT_TIMEOUT_S = 5
+_OPTION, _UNGATED = "roomtone_tenant", "roomtone_ungated"
 _READ_ONLY_SQLSTATE = "25006"
 
 
-class TenantPool(Pool):
-    """One tenant's connections, taken from its server's budget."""
+class TenantEngine(Engine):
+    """One tenant's engine; `epoch` is the newest for which its URL is known to be right."""
 
-    def __init__(self, creator: Any, *, budget: ConnectionBudget[ConnectionPoolEntry], holder: str, **options: Any) -> None:
-        super().__init__(creator, pre_ping=True, **options)  # creator and options are Pool's own
-        self._budget, self._holder = budget, holder
-
-    def _do_get(self) -> ConnectionPoolEntry:
-        record = self._budget.acquire(self._holder)
-        if record is not None:
-            return record
-        try:
-            return self._create_connection()
-        except BaseException:
-            self._budget.forfeit(self._holder)
-            raise
-
-    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        if record.dbapi_connection is None:
-            self._budget.forfeit(self._holder)  # it broke in use
-        else:
-            self._budget.release(self._holder, record)
-
-    def recreate(self) -> TenantPool:
-        """A pool like this one: `Engine.dispose` asks for it."""
-        return TenantPool(self._creator, budget=self._budget, holder=self._holder, dialect=self._dialect, _dispatch=self.dispatch)
-
-    def dispose(self) -> None:
-        """Close what is idle; what is lent is closed by the budget's count when it comes back."""
-        self._budget.drain(self._holder)
-
-    def status(self) -> str:
-        """A line for people."""
-        return f"tenant {self._holder}: {self._budget.open_count} connections open to {self._budget.server}"
+    epoch: int
+    pool: TenantPool
 
 
 class ServerEngines:
-    """The engines of one server's tenants. They share one dialect and one cache of compiled statements: a second engine
-    of SQLAlchemy's own would compile everything again and keep it.
+    """The engines of one server's tenants. They share the dialect, the cache of compiled statements and the event hooks of
+    a blueprint that `create_engine` made and that never connects: an engine of its own would compile everything again and keep it.
 
     Args:
         server: where they connect.
         limits: bounds on connections and engines.
         state: what the tenant may do now, asked at the start of each transaction; raises when it may do nothing.
+        budget: the bound on connections; it outlives a change of the server's address.
     """
 
-    def __init__(self, server: Server, limits: PoolLimits, state: Callable[[Tenant], TenantState]) -> None:
-        # Never connected. hstore's types have a number of their own in each database: read them as text instead.
+    def __init__(self, server: Server, limits: PoolLimits, state: Callable[[Tenant], TenantState], budget: Budget) -> None:
+        # hstore's types have a number of their own in each database: read them as text instead.
         native = {} if server.is_sqlite else {"use_native_hstore": False}
         self._blueprint = create_engine(server.parsed, hide_parameters=True, **native)
-        self._limits, self._state = limits, state
-        self.budget: ConnectionBudget[ConnectionPoolEntry] = ConnectionBudget(server.name, limits)
-        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._server, self._limits, self._state, self.budget = server, limits, state, budget
+        self._hygiene: Hygiene = SqliteHygiene() if server.is_sqlite else PostgresHygiene(resets=server.pooling != "transaction")
+        self._engines: OrderedDict[str, TenantEngine] = OrderedDict()
         self._lock = threading.Lock()
-        self._initialising, self._is_initialised = threading.Lock(), False
+        after_fork = weakref.WeakMethod(self._after_fork)
+        os.register_at_fork(after_in_child=lambda: (method := after_fork()) and method())
         event.listen(self._blueprint.dialect, "handle_error", _explain_read_only)
+        event.listen(self._blueprint, "begin", self._begin)
+        if server.is_sqlite:
+            event.listen(self._blueprint.pool, "connect", _prepare_sqlite)
 
     def get(self, tenant: Tenant, url: Callable[[], URL]) -> Engine:
-        """The tenant's engine; `url` is asked only when it is not known yet. Connects nothing."""
+        """The tenant's engine; `url` is asked only for a tenant, or an epoch of it, that is not known yet. Connects nothing.
+
+        Effects:
+            When the URL is another one, connections under the old one are closed: idle ones now, lent ones as they come back.
+        """
         with self._lock:
             engine = self._engines.get(tenant.id)
-            if engine is not None:
+            if engine is not None and engine.epoch >= tenant.epoch:
                 self._engines.move_to_end(tenant.id)
                 return engine
         made = self._make(tenant, url())
-        event.listen(made, "begin", lambda connection: self._gate(connection, tenant))
         with self._lock:
-            engine = self._engines.setdefault(tenant.id, made)
-            forgotten = [self._engines.popitem(last=False)[1] for _ in range(len(self._engines) - self._limits.engines)]
-        for each in forgotten:
+            engine = self._engines.get(tenant.id)
+            if engine is not None and (engine.epoch >= tenant.epoch or engine.url == made.url):
+                engine.epoch = max(engine.epoch, tenant.epoch)
+                return engine
+            retired = [] if engine is None else [engine]
+            self._engines[tenant.id] = made
+            self._engines.move_to_end(tenant.id)
+            retired += [self._engines.popitem(last=False)[1] for _ in range(len(self._engines) - self._limits.engines)]
+        for each in retired:
             each.pool.dispose()
-        return engine
+        return made
 
     def forget(self, tenant_id: str) -> None:
         """Close the tenant's idle connections and forget its engine."""
@@ -111,55 +100,55 @@ class ServerEngines:
 
     def once(self, tenant: Tenant, url: URL) -> Engine:
         """An engine that asks nobody whether the tenant may work, for provisioning it; dispose of it."""
-        return self._make(tenant, url)
+        return self._make(tenant, url, **{_UNGATED: True})
 
-    def _make(self, tenant: Tenant, url: URL) -> Engine:
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()  # another thread of the parent may have held it
+
+    def _make(self, tenant: Tenant, url: URL, **options: Any) -> TenantEngine:  # options are execution options
         dialect = self._blueprint.dialect
-        arguments, options = dialect.create_connect_args(url)
-
-        def connect() -> DBAPIConnection:
-            connection = dialect.connect(*arguments, **options)
-            try:
-                prove(dialect, connection, tenant)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
-
-        pool = TenantPool(connect, budget=self.budget, holder=tenant.key, dialect=dialect)
-        engine = Engine(pool, dialect, url, execution_options={_OPTION: tenant.key}, hide_parameters=True)
+        pool = TenantPool(
+            lambda record: self._connect(record, url, tenant),
+            budget=self.budget,
+            hygiene=self._hygiene,
+            holder=tenant.key,
+            ping_after_s=self._limits.ping_after_s,
+            dialect=dialect,
+            blueprint=self._blueprint.pool,
+        )
+        engine = TenantEngine(pool, dialect, url, execution_options={_OPTION: tenant, **options}, hide_parameters=True)
+        engine.epoch = tenant.epoch
         engine._compiled_cache = self._blueprint._compiled_cache
-        self._hook_up(engine, dialect)
+        engine.dispatch = self._blueprint.dispatch
+        engine._has_events = True
         return engine
 
-    def _hook_up(self, engine: Engine, dialect: Dialect) -> None:
-        """Do what `create_engine` does around a dialect: its own hooks on each connection, its look at the server once."""
-        prepare = dialect.on_connect_url(engine.url)
-        if prepare is not None:
-            event.listen(engine.pool, "connect", lambda connection, _: prepare(connection))
-        builtin = dialect._builtin_onconnect()
-        if builtin is not None:
-            event.listen(engine.pool, "connect", builtin)
-        event.listen(engine.pool, "connect", lambda connection, record: self._initialise(engine, connection, record))
-        if dialect.name == "sqlite":
-            event.listen(engine.pool, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
+    def _connect(self, record: TenantRecord, url: URL, tenant: Tenant) -> DBAPIConnection:
+        dialect = self._blueprint.dialect
+        arguments, options = dialect.create_connect_args(url)
+        if not self._server.is_sqlite:
+            options = {"connect_timeout": CONNECT_TIMEOUT_S, "autocommit": True, **options}
+            if self._server.pooling == "transaction":
+                options["prepare_threshold"] = None  # the next transaction may be on another connection
+        connection: Any = dialect.connect(*arguments, **options)
+        try:
+            prove(dialect, connection, tenant)
+            if not self._server.is_sqlite:
+                connection.autocommit = False
+        except BaseException:
+            wait = self._hygiene.end_of(connection)
+            connection.close()
+            wait()
+            raise
+        record.raw = connection
+        return cast(DBAPIConnection, connection)
 
-    def _initialise(self, engine: Engine, connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
-        """Let the dialect look at the server; a first tenant that fails leaves it to the next one."""
-        with self._initialising:
-            if not self._is_initialised:
-                adhoc = Connection(
-                    engine,
-                    connection=_AdhocProxiedConnection(connection, record),
-                    _has_events=False,
-                    _allow_revalidate=False,
-                    _allow_autobegin=False,
-                )
-                adhoc._execution_options = util.EMPTY_DICT
-                engine.dialect.initialize(adhoc)
-                engine.dialect.do_rollback(adhoc.connection)
-                self._is_initialised = True
+    def _begin(self, connection: Connection) -> None:
+        if self._server.is_sqlite:
+            connection.exec_driver_sql("BEGIN")
+        options: Any = connection.engine.get_execution_options()
+        if not options.get(_UNGATED):
+            self._gate(connection, options[_OPTION])
 
     def _gate(self, connection: Connection, tenant: Tenant) -> None:
         """Refuse the transaction, or have the database refuse its writes, as the tenant's state says."""
@@ -189,7 +178,6 @@ def prove(dialect: Dialect, connection: DBAPIConnection, tenant: Tenant) -> None
         raise StampMismatch(tenant.key, expected=tenant.id, found=None) from error
     finally:
         cursor.close()
-    connection.rollback()
     if row is None or row[0] != tenant.id:
         raise StampMismatch(tenant.key, expected=tenant.id, found=None if row is None else row[0])
 
@@ -201,13 +189,9 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:  # a sqlit
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
 def _explain_read_only(context: ExceptionContext) -> BaseException | None:
     """Turn the database's refusal to write into `TenantReadOnly`."""
     options: Any = context.connection.get_execution_options() if context.connection is not None else {}
     error = context.original_exception
     refused = getattr(error, "sqlstate", None) == _READ_ONLY_SQLSTATE or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY
-    return TenantReadOnly(options[_OPTION]) if refused and _OPTION in options else None
+    return TenantReadOnly(options[_OPTION].key) if refused and _OPTION in options else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 from sqlalchemy.engine import URL, make_url
 
@@ -28,12 +29,22 @@ class Server:
         url: a role that may create databases and roles (`postgresql+psycopg://...`), or `sqlite:///folder` for files in that folder.
         capacity: how many tenants are placed here at most.
         settings: PostgreSQL settings of every tenant's runtime role in its own database, set again on each clone.
+        runtime_url: where tenants' work connects to instead, such as a PgBouncer in front; its user, password and database are not
+            used. Administration goes to `url`.
+        pooling: the mode of that pooler. In "transaction" mode nothing of a session outlives its transaction, and nothing is prepared.
     """
 
     name: str
     url: str = field(repr=False)
     capacity: int = 1000
     settings: Mapping[str, str] = field(default_factory=lambda: RUNTIME_SETTINGS, repr=False, hash=False)
+    runtime_url: str | None = field(default=None, repr=False)
+    pooling: Literal["session", "transaction"] | None = None
+
+    @property
+    def runtime(self) -> URL:
+        """Where tenants' work connects to."""
+        return make_url(self.runtime_url or self.url)
 
     @property
     def parsed(self) -> URL:

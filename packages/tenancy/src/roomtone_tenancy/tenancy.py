@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.orm import Session
 
+from .connections import ServerConnections
 from .context import Scope
 from .credentials import Credentials
 from .deletion import Deletion
@@ -23,7 +24,9 @@ from .lease import Leases
 from .lifecycle import TenantState
 from .migrate import Fleet, MigrationReport
 from .operations import Listener, Operations
+from .pool import Budgets
 from .progress import Progress
+from .propagation import Propagation
 from .provisioners import Place, provisioner_for
 from .provisioning import Provisioning, Seed
 from .registry import Registry, value_of
@@ -76,6 +79,7 @@ class Tenancy:
         if not servers or len({server.name for server in servers}) < len(servers):
             raise ValueError("Tenancy needs at least one server, and a different name for each.")
         limits = pools or PoolLimits()
+        self._budgets = Budgets(limits)
         self._scope = Scope()
         self._registry = Registry(catalog=catalog, servers=servers, clock=clock, ttl_s=cache_ttl_s, entries_max=cache_entries_max)
         self._operations = Operations(catalog=catalog, clock=clock)
@@ -87,7 +91,9 @@ class Tenancy:
             find=given.get,
             names=given.keys,
             make=lambda server: Site(
-                server=server, provisioner=provisioner_for(server), engines=ServerEngines(server, limits, self._state_of)
+                server=server,
+                provisioner=provisioner_for(server),
+                engines=ServerEngines(server, limits, self._state_of, self._budgets.of(server.name)),
             ),
         )
         self._templates = Templates(
@@ -273,6 +279,11 @@ class Tenancy:
         """
         return self._scope.current()
 
+    @property
+    def scope(self) -> Propagation:
+        """Carries the tenant in scope into threads (`bound`, `executor`) and streaming bodies (`stream`)."""
+        return Propagation(self._scope)
+
     def session(self, **options: Any) -> TenantSession:
         """A session on the database of the tenant in scope; the caller commits and closes it. Connects at its first statement.
 
@@ -285,8 +296,7 @@ class Tenancy:
             Later: WrongTenant, TenantReadOnly, BudgetExhausted, StampMismatch, as the session is used.
         """
         tenant = self._scope.current()
-        self._state_of(tenant)
-        return TenantSession(self._engine(tenant), tenant=tenant, scope=self._scope, **options)
+        return TenantSession(self._engine(self._usable(tenant)), tenant=tenant, scope=self._scope, **options)
 
     # ── The fleet ────────────────────────────────────────────────────────
 
@@ -334,6 +344,10 @@ class Tenancy:
         assert tenant.database is not None
         return self._sites[tenant.server].provisioner.size_bytes(tenant.database)
 
+    def connections(self) -> list[ServerConnections]:
+        """What this process's connections are doing now, a value for each server that it used: for metrics."""
+        return self._budgets.report()
+
     def dispose(self) -> None:
         """Close every idle connection to tenants' databases; the catalog's engine is the host's."""
         self._sites.dispose()
@@ -346,13 +360,17 @@ class Tenancy:
         self._registry.forget()
         return self._registry.get(key)
 
-    def _state_of(self, tenant: Tenant) -> TenantState:
-        """The tenant's state now; raises when it gives no sessions. Its key may be another tenant's by now."""
+    def _usable(self, tenant: Tenant) -> Tenant:
+        """The tenant as it is now; raises when its state gives no sessions. Its key may be another tenant's by now."""
         now = self._registry.find(tenant.key)
-        state = now.state if now is not None and now.id == tenant.id else TenantState.DELETED
-        if not state.may_read:
-            raise TenantUnavailable(tenant.key, state)
-        return state
+        if now is None or now.id != tenant.id:
+            raise TenantUnavailable(tenant.key, TenantState.DELETED)
+        if not now.state.may_read:
+            raise TenantUnavailable(tenant.key, now.state)
+        return now
+
+    def _state_of(self, tenant: Tenant) -> TenantState:
+        return self._usable(tenant).state
 
     def _engine(self, tenant: Tenant) -> Engine:
         site = self._sites[tenant.server]

@@ -64,7 +64,7 @@ class PostgresProvisioner:
     def url(self, place: Place, login: Login | None) -> URL:
         """See `Provisioner.url`. Without a login the administrator's name must not slip through."""
         username, password = (login.role, login.password) if login is not None else (place.logins[0], "")
-        return self.server.parsed.set(username=username, password=password, database=place.database)
+        return self.server.runtime.set(username=username, password=password, database=place.database)
 
     def names(self, prefix: str) -> Mapping[str, str]:
         """See `Provisioner.names`."""
