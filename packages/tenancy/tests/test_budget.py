@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from roomtone_tenancy import PoolLimits, errors
-from roomtone_tenancy.budget import ConnectionBudget, Shelf
+from roomtone_tenancy.budget import ConnectionBudget
+from roomtone_tenancy.lending import Shelf
 
 
 class Connection:

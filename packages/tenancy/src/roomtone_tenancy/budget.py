@@ -11,53 +11,15 @@ import traceback
 import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
-from .connections import HeldConnections, LongLease, ServerConnections
+from .connections import ServerConnections
 from .errors import BudgetExhausted
+from .lending import C, Lease, Shelf, Waiter, held
 from .server import PoolLimits
 
-TOP_MAX = 10
 STACK_FRAMES_MAX = 30
 log = logging.getLogger(__name__)
-
-
-class Closable(Protocol):
-    """A connection that can be closed."""
-
-    def close(self) -> None:
-        """End it; comes back when the server has ended it too."""
-
-
-C = TypeVar("C", bound=Closable)
-
-
-@dataclass(eq=False, slots=True)
-class Shelf:
-    """Where one pool's idle connections lie: two pools of a tenant, before and after a change of its URL, share no connection."""
-
-    holder: str
-    is_retired: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class Lease(Generic[C]):
-    """Leave to hold one connection: an idle one of the shelf, or None as leave to open one once `victim` is closed."""
-
-    shelf: Shelf
-    since: float
-    connection: C | None = None
-    victim: C | None = None
-    stack: traceback.StackSummary | None = None
-    is_reported: bool = False
-
-
-@dataclass(eq=False, slots=True)
-class _Waiter(Generic[C]):
-    shelf: Shelf
-    ready: threading.Event = field(default_factory=threading.Event)
-    lease: Lease[C] | None = None
 
 
 class ConnectionBudget(Generic[C]):
@@ -83,7 +45,7 @@ class ConnectionBudget(Generic[C]):
         self._leases: set[Lease[C]] = set()
         self._idle: OrderedDict[int, tuple[Shelf, C]] = OrderedDict()  # by id(), longest unused first
         self._own: dict[Shelf, list[C]] = {}
-        self._waiters: deque[_Waiter[C]] = deque()
+        self._waiters: deque[Waiter[C]] = deque()
 
     def _after_fork(self) -> None:
         """Forget what the parent opened: a child must neither use nor close it, so it is kept from the garbage collector."""
@@ -109,7 +71,7 @@ class ConnectionBudget(Generic[C]):
         with self._lock:
             lease = self._grant(shelf)
             if lease is None:
-                waiter: _Waiter[C] = _Waiter(shelf)
+                waiter: Waiter[C] = Waiter(shelf)
                 self._waiters.append(waiter)
         if lease is None:
             self._report_long_leases()
@@ -186,7 +148,7 @@ class ConnectionBudget(Generic[C]):
         now = self._timer()
         with self._lock:
             leases, idle, waiting = list(self._leases), len(self._idle), len(self._waiters)
-            tenants, total, limit = self._holders(now), self._open.total(), self.limit
+            tenants, total, limit = held(self._open, self._leases, now), self._open.total(), self.limit
         return ServerConnections(
             server=self.server,
             open=total,
@@ -195,12 +157,12 @@ class ConnectionBudget(Generic[C]):
             waiting=waiting,
             limit=limit,
             tenants=tenants,
-            long_leases=tuple(self._long(lease, now) for lease in leases if self._is_long(lease, now)),
+            long_leases=tuple(lease.as_long(now) for lease in leases if lease.is_long(now, self.limits.leak_s)),
         )
 
     # ── Inside ───────────────────────────────────────────────────────────
 
-    def _wait(self, waiter: _Waiter[C]) -> Lease[C]:
+    def _wait(self, waiter: Waiter[C]) -> Lease[C]:
         try:
             waiter.ready.wait(self.limits.wait_s)
         except BaseException:
@@ -214,7 +176,7 @@ class ConnectionBudget(Generic[C]):
             if waiter.lease is not None:
                 return waiter.lease
             self._waiters.remove(waiter)
-            holders = self._holders(self._timer())
+            holders = held(self._open, self._leases, self._timer())
             limit = self.limit
         raise BudgetExhausted(
             server=self.server,
@@ -283,25 +245,6 @@ class ConnectionBudget(Generic[C]):
         if self._open[holder] < 1:
             del self._open[holder]
 
-    def _holders(self, now: float) -> tuple[HeldConnections, ...]:
-        lent: Counter[str] = Counter()
-        longest: dict[str, float] = {}
-        for lease in self._leases:
-            holder = lease.shelf.holder
-            lent[holder] += 1
-            longest[holder] = max(longest.get(holder, 0.0), now - lease.since)
-        return tuple(
-            HeldConnections(tenant=holder, open=count, lent=lent[holder], longest_s=longest.get(holder, 0.0))
-            for holder, count in self._open.most_common(TOP_MAX)
-        )
-
-    def _is_long(self, lease: Lease[C], now: float) -> bool:
-        return self.limits.leak_s is not None and now - lease.since > self.limits.leak_s
-
-    def _long(self, lease: Lease[C], now: float) -> LongLease:
-        stack = "".join(lease.stack.format()) if lease.stack is not None else ""
-        return LongLease(tenant=lease.shelf.holder, held_s=now - lease.since, stack=stack)
-
     def _report_long_leases(self) -> None:
         with self._lock:
             leases = list(self._leases)
@@ -311,7 +254,7 @@ class ConnectionBudget(Generic[C]):
     def _report(self, lease: Lease[C]) -> None:
         """Say once that a connection is or was held for too long."""
         now = self._timer()
-        if self._is_long(lease, now) and not lease.is_reported:
+        if lease.is_long(now, self.limits.leak_s) and not lease.is_reported:
             lease.is_reported = True
-            long = self._long(lease, now)
+            long = lease.as_long(now)
             log.warning("tenant %s holds a connection to %s for %.1f s, taken at:\n%s", long.tenant, self.server, long.held_s, long.stack)

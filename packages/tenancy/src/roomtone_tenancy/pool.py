@@ -10,9 +10,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.pool.base import _ConnectionRecord
 
-from .budget import ConnectionBudget, Lease, Shelf
+from .budget import ConnectionBudget
 from .connections import ServerConnections
 from .hygiene import Hygiene
+from .lending import Lease, Shelf
 from .server import PoolLimits
 
 

@@ -93,7 +93,7 @@ class Tenancy:
             make=lambda server: Site(
                 server=server,
                 provisioner=provisioner_for(server),
-                engines=ServerEngines(server, limits, self._state_of, self._budgets.of(server.name)),
+                engines=ServerEngines(server, limits, lambda tenant: self._usable(tenant).state, self._budgets.of(server.name)),
             ),
         )
         self._templates = Templates(
@@ -368,9 +368,6 @@ class Tenancy:
         if not now.state.may_read:
             raise TenantUnavailable(tenant.key, now.state)
         return now
-
-    def _state_of(self, tenant: Tenant) -> TenantState:
-        return self._usable(tenant).state
 
     def _engine(self, tenant: Tenant) -> Engine:
         site = self._sites[tenant.server]
