@@ -14,11 +14,10 @@ from referencing.jsonschema import DRAFT202012
 from werkzeug.test import Client
 
 from roomtone_billing.offline import OfflineStripe
+from roomtone_billing.offline.shapes import NEWER_FIELDS, NOT_RESOURCES, OLDER_FIELDS
 from roomtone_billing.offline.specification import Specification
 
 PREFIX = "#/components/schemas/"
-# What the SDK's version (2026-10-28.endive) has and the document (2026-08-26.dahlia) has not; the objects carry them in addition.
-NEWER_FIELDS = {"subscription": {"status_details"}, "subscription_item": {"current_trial"}}
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 DAY = 86400
 
@@ -43,7 +42,7 @@ class Judge:
         self._names = {
             schema["x-resourceId"]: name for name, schema in schemas.items() if "x-resourceId" in schema and not name.startswith("deleted_")
         }
-        self._names |= {"item": "item", "line_item": "line_item", "invoice_payment": "invoice_payment"}
+        self._names |= {name: name for name in NOT_RESOURCES}
         converted = ((f"stripe:{name}", Resource(as_json_schema(schema), DRAFT202012)) for name, schema in schemas.items())
         self._registry: Registry[Any] = Registry().with_resources(converted)
         self._validators = {
@@ -64,10 +63,6 @@ class Judge:
         return [error.message[:200] for error in validator.iter_errors(body)]
 
 
-# Real answers carry these too (Stripe's own fixtures show them), though the document does not name them.
-OLDER_FIELDS = {"product": {"type"}}
-
-
 @pytest.fixture(scope="session")
 def judge() -> Judge:
     return Judge()
@@ -78,7 +73,8 @@ class Sandbox:
 
     def __init__(self, **settings: Any) -> None:
         self.received: list[dict[str, Any]] = []
-        self.offline = OfflineStripe(seed=7, clock=lambda: START, webhook_url="http://127.0.0.1:9/hook", post=self._receive, **settings)
+        defaults: dict[str, Any] = {"seed": 7, "clock": lambda: START, "webhook_url": "http://127.0.0.1:9/hook", "validate": True}
+        self.offline = OfflineStripe(post=self._receive, **{**defaults, **settings})
         self.client = stripe.StripeClient("sk_test_tests", http_client=self.offline.http_client())
         self.v1 = self.client.v1
         self.browser = Client(self.offline.wsgi_app)

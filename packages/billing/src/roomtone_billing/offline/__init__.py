@@ -1,7 +1,7 @@
 """An offline Stripe: the official SDK, Checkout, the customer portal and webhooks, without the network and with time travel."""
 
 from .courier import Chaos
-from .errors import CardDeclined, IdempotencyMismatch, InvalidRequest, NotSupported, OfflineOnly, StripeError
+from .errors import CardDeclined, IdempotencyMismatch, InvalidRequest, NotSupported, OfflineOnly, ShapeMismatch, StripeError
 from .offline_stripe import OfflineStripe
 
-__all__ = ["CardDeclined", "Chaos", "IdempotencyMismatch", "InvalidRequest", "NotSupported", "OfflineOnly", "OfflineStripe", "StripeError"]
+__all__ = ["CardDeclined", "Chaos", "IdempotencyMismatch", "InvalidRequest", "NotSupported", "OfflineOnly", "OfflineStripe", "ShapeMismatch", "StripeError"]

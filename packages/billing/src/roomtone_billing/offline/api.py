@@ -103,7 +103,9 @@ class Api:
     def _handle(self, route: Route, call: Call) -> tuple[int, str]:
         try:
             result = route.handler(self._world, call)
-            return 200, json.dumps(expand(self._world, result, call.params.get("expand", [])), indent=2)
+            shown = expand(self._world, result, call.params.get("expand", []))
+            self._world.check(shown)
+            return 200, json.dumps(shown, indent=2)
         except StripeError as error:
             if not error.is_recorded:
                 raise
@@ -117,7 +119,7 @@ class Api:
                 route.refuse_ignored(params)
                 return route, Call(path=request.path, ids=match.groups(), params=params)
         name = f"{request.method.upper()} {request.path}"
-        if self._specification.knows(request.path):
+        if self._specification.knows(request.method, request.path):
             raise NotSupported(name)
         raise InvalidRequest(f"Unrecognized request URL ({name}).", status=404)
 

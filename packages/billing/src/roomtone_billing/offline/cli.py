@@ -20,9 +20,10 @@ from .server import Server
 @click.option("--webhook-secret", default="whsec_offline", show_default=True, help="Signs what goes to the webhook URL.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every id.")
 @click.option("--after-retries", type=click.Choice(["unpaid", "canceled", "past_due"]), default="unpaid", show_default=True)
+@click.option("--validate", is_flag=True, help="Hold every answer and webhook against Stripe's own specification.")
 @click.option("--business", default="Offline sandbox", show_default=True, help="The seller's name on pages and invoices.")
 def offline_stripe(
-    *, port: int, store: Path | None, webhook_url: str | None, webhook_secret: str, seed: int, after_retries: str, business: str
+    *, port: int, store: Path | None, webhook_url: str | None, webhook_secret: str, seed: int, after_retries: str, validate: bool, business: str
 ) -> None:
     """Serve an offline Stripe on 127.0.0.1. Not Stripe, no money: for development and tests."""
     offline = OfflineStripe(
@@ -31,6 +32,7 @@ def offline_stripe(
         webhook_url=webhook_url,
         webhook_secret=webhook_secret,
         after_retries=after_retries,  # type: ignore[arg-type]  # click's Choice has checked it
+        validate=validate,
         business=business,
     )
     for stop in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell that starts us in the background has it ignored

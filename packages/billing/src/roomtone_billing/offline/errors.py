@@ -5,7 +5,11 @@ StripeError                 any answer with Stripe's error body; `status` is the
 ├── IdempotencyMismatch     400: an idempotency key came back with other parameters
 ├── CardDeclined            402: the card's bank, or the card's test number, says no
 ├── NotSupported            501: Stripe can do it, the offline Stripe does not (it never approximates)
+├── RateLimited             429: more than the account may ask for, because a fault was set
+├── ServerFault             500: a fault was set; what the request did may have happened
 └── OfflineOnly             403: someone treats it as the real Stripe (not loopback, not a test key)
+
+ShapeMismatch               our own mistake: an answer or webhook payload that Stripe's document does not allow; never sent as an answer
 """
 
 from __future__ import annotations
@@ -76,6 +80,34 @@ class OfflineOnly(StripeError):
     """The offline Stripe serves test keys on the loopback interface only."""
 
     status = 403
+
+
+class RateLimited(StripeError):
+    """Too many requests, as a set fault has it."""
+
+    status = 429
+    kind = "invalid_request_error"
+
+    def __init__(self) -> None:
+        super().__init__("Request rate limit exceeded (a fault that you set on the offline Stripe). Try again later.", code="rate_limit")
+
+
+class ServerFault(StripeError):
+    """Stripe fails, as a set fault has it."""
+
+    status = 500
+    kind = "api_error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on the offline Stripe's side, because you set this fault.")
+
+
+class ShapeMismatch(Exception):
+    """An answer or payload is not one of Stripe's; `problems` says what is wrong with it, one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("The offline Stripe made an object that Stripe's document refuses; please report it. " + "; ".join(problems[:5]))
+        self.problems = problems
 
 
 def missing(kind: str, object_id: str, *, param: str = "id") -> InvalidRequest:

@@ -16,7 +16,9 @@ from .clock import utc_now
 from .courier import Chaos, Courier, Post, post_to_loopback
 from .engine import timeline
 from .errors import OfflineOnly
+from .objects import Object
 from .resources import customers, events
+from .shapes import Shapes
 from .specification import Specification
 from .world import AfterRetries, Origin, Settings, World
 
@@ -41,6 +43,7 @@ class OfflineStripe:
         chaos: how the courier misbehaves; None delivers each event once and in order.
         retry_days: days after the first failed renewal at which it is tried again.
         after_retries: the subscription's state when the last retry failed.
+        validate: hold every answer and webhook payload against Stripe's document, and raise ShapeMismatch rather than send a wrong one.
         business: the seller's name on pages and invoices.
     """
 
@@ -57,6 +60,7 @@ class OfflineStripe:
         chaos: Chaos | None = None,
         retry_days: tuple[int, ...] = (1, 3, 5, 7),
         after_retries: AfterRetries = "unpaid",
+        validate: bool = False,
         business: str = "Offline sandbox",
     ) -> None:
         settings = Settings(
@@ -70,6 +74,7 @@ class OfflineStripe:
         self.lock = RLock()
         self.world = World(seed=seed, real=clock, store=store, settings=settings)
         self.specification = Specification()
+        self.world.shapes = Shapes(self.specification) if validate else None
         self._api = Api(self.world, self.specification)
         self._courier = Courier(self.world, self.lock, post=post, chaos=chaos or Chaos())
         self._forgot_at = self.world.now
@@ -144,6 +149,15 @@ class OfflineStripe:
         """
         with self.transaction() as world:
             customers.set_declining(world, customer_id, declining=declining)
+
+    def load(self, objects: Iterable[Object]) -> None:
+        """Put whole objects in, as the API shows them: an export of an account, or Stripe's own examples. One with the same id is replaced.
+
+        Effects: no events, and nothing is planned for them: a loaded subscription does not renew.
+        """
+        with self.transaction() as world:
+            for each in objects:
+                world.store.replace(str(each["object"]), each)
 
     def close(self) -> None:
         """Close the store's file."""

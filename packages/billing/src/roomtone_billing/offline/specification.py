@@ -34,10 +34,9 @@ class Specification:
         """OpenAPI component schemas by name."""
         return self._document["schemas"]  # type: ignore[no-any-return]
 
-    def knows(self, path: str) -> bool:
-        """Is it a path of Stripe's API, supported here or not?"""
-        templates = [*self._document["other_paths"], *(name.split()[1] for name in self._document["operations"])]
-        return any(re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", template), path) for template in templates)
+    def knows(self, method: str, path: str) -> bool:
+        """Is it an operation of Stripe's API that is not supported here?"""
+        return any(pattern.fullmatch(f"{method} {path}") for pattern in _others())
 
     def checked(self, operation: str, params: Object) -> Object:
         """Return the parameters with integers, booleans and numbers read from their text.
@@ -60,6 +59,11 @@ def _document() -> Object:
     """The shipped part of Stripe's document, read once: nobody changes it."""
     packed = files("roomtone_billing.offline").joinpath("data/stripe.json.gz").read_bytes()
     return json.loads(gzip.decompress(packed))  # type: ignore[no-any-return]
+
+
+@cache
+def _others() -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(re.sub(r"\{[^}]+\}", "[^/]+", operation)) for operation in _document()["others"])
 
 
 def _object(value: Any, schema: Object, name: str, *, is_top: bool = False) -> Any:

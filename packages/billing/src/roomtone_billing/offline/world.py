@@ -10,6 +10,8 @@ from typing import Literal
 
 from .clock import VirtualClock
 from .ids import make_id
+from .objects import Object
+from .shapes import Shapes
 from .store import Store
 
 API_VERSION = "2026-10-28.endive"
@@ -50,6 +52,9 @@ class Origin:
 class World:
     """State and its surroundings. One lock guards it, held by `OfflineStripe`.
 
+    Attributes:
+        shapes: judges every answer and payload; None trusts them.
+
     Args:
         seed: decides every id and secret.
         real: the clock under the virtual one.
@@ -62,6 +67,7 @@ class World:
         self.clock = VirtualClock(real, self.store)
         self.settings = settings
         self.origin = Origin()
+        self.shapes: Shapes | None = None
 
     @property
     def now(self) -> int:
@@ -71,6 +77,11 @@ class World:
     def new_id(self, prefix: str, *, length: int = 24) -> str:
         """Return the next id of a kind."""
         return make_id(prefix, seed=self.seed, number=self.store.count(f"id/{prefix}"), length=length)
+
+    def check(self, value: Object) -> None:
+        """Hold what is about to be sent out against Stripe's document, when that is asked for; raises ShapeMismatch."""
+        if self.shapes is not None:
+            self.shapes.demand(value)
 
     def url(self, path: str) -> str:
         """Return the full address of one of the pages."""

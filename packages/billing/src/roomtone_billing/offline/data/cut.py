@@ -1,7 +1,8 @@
 """Cuts the part of Stripe's OpenAPI document that the offline Stripe uses. A developer runs it when the document is renewed.
 
-`python cut.py ../shared/stripe/openapi.json.gz` writes `stripe.json.gz` beside this file: the schemas of the supported resources, the
-parameters of the supported operations, and the names of all other paths (which answer 501). The licence stays in `LICENSE.stripe`.
+`python -m roomtone_billing.offline.data.cut ../shared/stripe/openapi.json.gz` writes `stripe.json.gz` beside this file: the schemas of the
+supported resources, the parameters of the operations that have a route, and the names of all other operations (which answer 501). The
+licence stays in `LICENSE.stripe`.
 """
 
 from __future__ import annotations
@@ -12,54 +13,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from roomtone_billing.offline.api import MODULES
+
 RESOURCE_NAMES = """
-billing_portal.configuration billing_portal.session charge checkout.session customer deleted_customer deleted_invoice deleted_product
-deleted_subscription_item deleted_webhook_endpoint error event invoice invoice_payment item line_item payment_intent payment_method price
-product subscription subscription_item webhook_endpoint
+account account_link application_fee billing.meter billing.meter_event billing.meter_event_summary billing_portal.configuration
+billing_portal.session charge checkout.session coupon credit_note credit_note_line_item customer customer_balance_transaction
+deleted_account deleted_coupon deleted_customer deleted_discount deleted_invoice deleted_invoiceitem deleted_product
+deleted_subscription_item deleted_tax_id deleted_test_helpers.test_clock deleted_webhook_endpoint discount dispute
+entitlements.active_entitlement entitlements.active_entitlement_summary entitlements.feature error event fee_refund invoice
+invoice_payment invoiceitem item line_item login_link payment_intent payment_method price product product_feature promotion_code refund
+setup_intent subscription subscription_item subscription_schedule tax_id tax_rate test_helpers.test_clock webhook_endpoint
 """
 RESOURCES = frozenset(RESOURCE_NAMES.split())
-OPERATIONS = """
-get,post /v1/customers
-get,post,delete /v1/customers/{customer}
-get /v1/customers/{customer}/payment_methods
-get /v1/customers/{customer}/payment_methods/{payment_method}
-get,post /v1/products
-get,post,delete /v1/products/{id}
-get,post /v1/prices
-get,post /v1/prices/{price}
-get,post /v1/payment_methods
-get,post /v1/payment_methods/{payment_method}
-post /v1/payment_methods/{payment_method}/attach
-post /v1/payment_methods/{payment_method}/detach
-get,post /v1/checkout/sessions
-get,post /v1/checkout/sessions/{session}
-post /v1/checkout/sessions/{session}/expire
-get /v1/checkout/sessions/{session}/line_items
-get,post /v1/billing_portal/configurations
-get,post /v1/billing_portal/configurations/{configuration}
-post /v1/billing_portal/sessions
-get,post /v1/subscriptions
-get,post,delete /v1/subscriptions/{subscription_exposed_id}
-get,post /v1/subscription_items
-get,post,delete /v1/subscription_items/{item}
-get,post /v1/invoices
-get,post,delete /v1/invoices/{invoice}
-get /v1/invoices/{invoice}/lines
-post /v1/invoices/{invoice}/pay
-post /v1/invoices/{invoice}/finalize
-post /v1/invoices/{invoice}/void
-post /v1/invoices/create_preview
-get /v1/invoice_payments
-get /v1/invoice_payments/{invoice_payment}
-get /v1/payment_intents
-get /v1/payment_intents/{intent}
-get /v1/charges
-get /v1/charges/{charge}
-get /v1/events
-get /v1/events/{id}
-get,post /v1/webhook_endpoints
-get,post,delete /v1/webhook_endpoints/{webhook_endpoint}
-"""
 PREFIX = "#/components/schemas/"
 
 
@@ -67,11 +32,10 @@ def cut(document: dict[str, Any]) -> dict[str, Any]:
     """Return the version, the needed schemas and operations, and the other paths' names."""
     schemas = document["components"]["schemas"]
     operations: dict[str, Any] = {}
-    for line in OPERATIONS.strip().splitlines():
-        verbs, path = line.split()
-        for verb in verbs.split(","):
-            if verb in document["paths"].get(path, {}):
-                operations[f"{verb} {path}"] = parameters(document["paths"][path][verb])
+    for module in MODULES:
+        for route in module.ROUTES:
+            verb, path = route.operation.split()
+            operations[route.operation] = parameters(document["paths"][path][verb])
     kept: dict[str, Any] = {}
     waiting = [*RESOURCES, *referenced(operations)]
     while waiting:
@@ -80,9 +44,9 @@ def cut(document: dict[str, Any]) -> dict[str, Any]:
             continue
         kept[name] = without_foreign(schemas[name], schemas)
         waiting += referenced(kept[name])
-    supported = {key.split()[1] for key in operations}
-    others = sorted(path for path in document["paths"] if path not in supported)
-    return {"version": document["info"]["version"], "schemas": kept, "operations": operations, "other_paths": others}
+    every = {f"{verb} {path}" for path, verbs in document["paths"].items() for verb in verbs if verb in ("get", "post", "delete")}
+    others = sorted(every - set(operations))
+    return {"version": document["info"]["version"], "schemas": kept, "operations": operations, "others": others}
 
 
 def parameters(operation: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def emit(world: World, event_type: str, value: Object, *, before: Object | None 
     data: Object = {"object": value}
     if before is not None:
         data["previous_attributes"] = differences(before, value)
+    world.check(value if "id" in value else {**value, "id": "upcoming"})
     endpoints = deliveries.interested(world, event_type)
     event = world.store.add(
         KIND,
