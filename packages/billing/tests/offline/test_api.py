@@ -59,12 +59,12 @@ def test_a_wrong_enum_is_refused(sandbox):
 
 def test_what_stripe_knows_and_this_does_not_is_a_501_that_names_it(sandbox):
     with pytest.raises(stripe.APIError) as path:
-        sandbox.v1.coupons.list()
+        sandbox.v1.payouts.list()
     with pytest.raises(stripe.APIError) as parameter:
-        sandbox.v1.subscriptions.create({"customer": "cus_x", "items": [{"price": "price_x"}], "discounts": [{"coupon": "x"}]})
+        sandbox.v1.subscriptions.create({"customer": "cus_x", "items": [{"price": "price_x"}], "billing_thresholds": {"amount_gte": 100}})
 
-    assert (path.value.http_status, "GET /v1/coupons" in path.value.user_message) == (501, True)
-    assert (parameter.value.http_status, "discounts.coupon" in parameter.value.user_message) == (501, True)
+    assert (path.value.http_status, "GET /v1/payouts" in path.value.user_message) == (501, True)
+    assert (parameter.value.http_status, "billing_thresholds.amount_gte" in parameter.value.user_message) == (501, True)
 
 
 def test_a_path_stripe_does_not_have_is_a_404(sandbox):

@@ -58,7 +58,7 @@ def test_every_refusal_has_stripes_error_shape(sandbox, judge, ask):
     refused = [
         ask("post", "/v1/customers", body="nickname=x"),
         ask("get", "/v1/customers/cus_none"),
-        ask("get", "/v1/coupons"),
+        ask("get", "/v1/payouts"),
         ask("get", "/v1/unicorns"),
         ask("post", "/v1/customers", body="a[=1"),
         ask("post", "/v1/payment_methods", body="type=card&card[number]=1&card[exp_month]=1&card[exp_year]=2030"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from . import idempotency
-from .endpoints import catalogue, customers, events, invoices, payments, sessions, subscriptions
+from .endpoints import catalogue, customers, discounts, events, invoice_items, invoices, payments, sessions, subscriptions, tax_rates
 from .endpoints.routes import Call, Route
 from .errors import InvalidRequest, NotSupported, OfflineOnly, StripeError
 from .expand import expand
@@ -18,7 +18,18 @@ from .forms import decode
 from .specification import Specification
 from .world import API_VERSION, Origin, World
 
-MODULES = (customers, catalogue, payments, subscriptions, invoices, sessions, events)
+MODULES = (
+    customers,
+    catalogue,
+    discounts,
+    tax_rates,
+    payments,
+    subscriptions,
+    invoices,
+    invoice_items,
+    sessions,
+    events,
+)
 FIELDS_MAX = 1000
 
 

@@ -29,6 +29,8 @@ class Card:
         aliases: payment method ids that stand for it, such as `pm_card_visa`.
         on_attach: why it cannot be saved; None when it can.
         on_charge: why it cannot be charged.
+        on_settlement: why a bank debit comes back days later.
+        disputes: the cardholder disputes what was charged at once.
         authenticates: asks for 3-D Secure never, until it was set up once, or at every payment.
         about: what a person should expect of it.
     """
@@ -40,7 +42,9 @@ class Card:
     funding: str = "credit"
     on_attach: Decline | None = None
     on_charge: Decline | None = None
+    on_settlement: Decline | None = None
     authenticates: Literal["never", "until_set_up", "always"] = "never"
+    disputes: bool = False
 
     @property
     def last4(self) -> str:
@@ -64,6 +68,9 @@ AUTHENTICATION = Decline(
     decline_code="authentication_required",
     message="Your card was declined. This transaction requires authentication.",
 )
+DEBIT_RETURNED = Decline(
+    code="insufficient_funds", decline_code=None, message="The customer's account has insufficient funds to cover this payment."
+)
 NOT_A_TEST_CARD = Decline(
     decline_code="test_mode_live_card", message="Your card was declined. Your request was in test mode, but used a non test card."
 )
@@ -79,6 +86,9 @@ CARDS = (
     Card(number="4000056655665556", brand="visa", aliases=("pm_card_visa_debit",), about="Succeeds (debit)", funding="debit"),
     Card(number="5555555555554444", brand="mastercard", aliases=("pm_card_mastercard",), about="Succeeds"),
     Card(number="378282246310005", brand="amex", aliases=("pm_card_amex",), about="Succeeds"),
+    Card(
+        number="4000000000000259", brand="visa", aliases=("pm_card_createDispute",), about="Is disputed as fraudulent", disputes=True
+    ),
     Card(
         number="4000002500003155",
         brand="visa",
@@ -108,16 +118,27 @@ CARDS = (
     _declined("4000000000000127", "pm_card_chargeDeclinedIncorrectCvc", BAD_CVC, "Incorrect security code"),
     _declined("4000000000000119", "pm_card_chargeDeclinedProcessingError", PROCESSING, "Processing error"),
 )
+# Bank accounts for SEPA debits, by IBAN.
+ACCOUNTS = (
+    Card(number="DE89370400440532013000", brand="sepa_debit", aliases=(), about="SEPA debit: arrives after some days"),
+    Card(
+        number="DE62370400440532013001",
+        brand="sepa_debit",
+        aliases=(),
+        about="SEPA debit: comes back after some days",
+        on_settlement=DEBIT_RETURNED,
+    ),
+)
 
 
 def by_number(text: str) -> Card:
-    """Return the test card with this number (spaces and hyphens are fine).
+    """Return the test card with this number (spaces and hyphens are fine), or the bank account with this IBAN.
 
     Raises:
         CardDeclined: the number fails the check digit, or it is not one of Stripe's test numbers.
     """
     number = re.sub(r"[ -]", "", text)
-    for card in CARDS:
+    for card in (*CARDS, *ACCOUNTS):
         if card.number == number:
             return card
     raise refusal(NOT_A_TEST_CARD if passes_luhn(number) else INCORRECT_NUMBER, param="number")

@@ -15,7 +15,10 @@ DEPTH_MAX = 4
 FIELDS = {
     "charge": "charge",
     "configuration": "billing_portal.configuration",
+    "coupon": "coupon",
+    "credit_note": "credit_note",
     "customer": "customer",
+    "dispute": "dispute",
     "default_payment_method": "payment_method",
     "default_price": "price",
     "invoice": "invoice",
@@ -25,6 +28,10 @@ FIELDS = {
     "payment_method": "payment_method",
     "price": "price",
     "product": "product",
+    "promotion_code": "promotion_code",
+    "refund": "refund",
+    "schedule": "subscription_schedule",
+    "test_clock": "test_helpers.test_clock",
     "subscription": "subscription",
 }
 
@@ -62,11 +69,21 @@ def _expanded(world: World, value: Any, steps: list[str], path: str) -> Any:
 
 
 def _whole(world: World, name: str, inner: Any, path: str) -> Any:
+    if name == "discounts" and isinstance(inner, list):
+        return [world.store.find("discount", each) or each for each in inner]
     if not isinstance(inner, str):
         return inner
     if name not in FIELDS:
         raise InvalidRequest(f"This property cannot be expanded ({path}).", code="property_expansion_error", param="expand")
     return world.store.find(FIELDS[name], inner) or inner
+
+
+def _tax_ids(world: World, customer: Object) -> Object:
+    return listing(list(world.store.where("tax_id", customer=customer["id"])), url=f"/v1/customers/{customer['id']}/tax_ids")
+
+
+def _refunds(world: World, charge: Object) -> Object:
+    return listing(list(reversed(list(world.store.where("refund", charge=charge["id"])))), url=f"/v1/charges/{charge['id']}/refunds")
 
 
 def _payments(world: World, invoice: Object) -> Object:
@@ -97,4 +114,6 @@ HIDDEN = {
     ("invoice", "confirmation_secret"): _confirmation_secret,
     ("checkout.session", "line_items"): _line_items,
     ("customer", "subscriptions"): _subscriptions,
+    ("customer", "tax_ids"): _tax_ids,
+    ("charge", "refunds"): _refunds,
 }

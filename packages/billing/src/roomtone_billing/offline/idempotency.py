@@ -28,7 +28,7 @@ def replay(world: World, key: str, request: str) -> Object | None:
         IdempotencyMismatch: the key was used for another request.
     """
     kept = world.store.find(KIND, key)
-    if kept is None or kept["created"] <= world.now - KEPT_S:
+    if kept is None or kept["created"] <= world.courier_now - KEPT_S:
         return None
     if kept["request"] != request:
         raise IdempotencyMismatch(
@@ -40,11 +40,11 @@ def replay(world: World, key: str, request: str) -> Object | None:
 
 def keep(world: World, key: str, request: str, *, status: int, body: str) -> None:
     """Store an answer for a day."""
-    world.store.replace(KIND, {"id": key, "request": request, "status": status, "body": body, "created": world.now})
+    world.store.replace(KIND, {"id": key, "request": request, "status": status, "body": body, "created": world.courier_now})
 
 
 def forget_old(world: World) -> None:
     """Drop the answers older than a day."""
-    oldest = world.now - KEPT_S
+    oldest = world.courier_now - KEPT_S
     for each in [each for each in world.store.all(KIND) if each["created"] <= oldest]:
         world.store.remove(KIND, each["id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from .errors import ShapeMismatch
@@ -112,5 +113,10 @@ def blank(kind: str) -> Object:
     Args:
         kind: a schema's name with underscores as dots are kept, such as `credit_note` or `test_helpers.test_clock`.
     """
-    schema = Specification().schemas[kind]
-    return {"object": kind, **{name: None for name, rule in sorted(schema["properties"].items()) if rule.get("nullable")}}
+    return {"object": kind, **dict.fromkeys(_nullable(kind))}
+
+
+@cache
+def _nullable(kind: str) -> tuple[str, ...]:
+    properties = Specification().schemas[kind]["properties"]
+    return tuple(sorted(name for name, rule in properties.items() if rule.get("nullable")))

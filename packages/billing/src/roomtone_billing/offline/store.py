@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,10 @@ from .objects import Object
 TABLE = """CREATE TABLE IF NOT EXISTS records
     (kind TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id))"""
 WRITE = "INSERT INTO records (kind, id, seq, body) VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body"
+# Fields by which objects are looked up often enough for an index.
+INDEXED = ("customer", "charge", "event", "invoice", "payment_intent", "subscription", "lookup_key")
+# What belongs to no connected account: the clock and counters, what is due, deliveries, endpoints, accounts, answers to keys.
+SHARED = frozenset(["account", "counter", "delivery", "idempotency_key", "task", "webhook_endpoint"])
 
 
 class Store:
@@ -21,6 +26,9 @@ class Store:
 
     Objects are values: a change puts a new dict in place of the old one, so whoever holds the old one (an event's payload, the way back of
     a failed request) holds the past. All writes happen inside `transaction()`. Not thread-safe: the caller holds the one lock.
+
+    Attributes:
+        account: the connected account whose objects are seen; None is the platform's own. Neither sees the other's.
 
     Args:
         path: SQLite file; None keeps everything in memory only.
@@ -30,12 +38,15 @@ class Store:
         self._kinds: dict[str, dict[str, Object]] = {}
         self._order: dict[tuple[str, str], int] = {}
         self._next = 1
+        self._places: dict[tuple[str, str, str], set[str]] = {}
+        self._due: dict[str, list[tuple[float, int, str]]] = {}
+        self.account: str | None = None
         self._undo: list[tuple[str, str, Object | None]] | None = None
         self._file = None if path is None else _open(path)
         for kind, object_id, seq, body in self._file.execute("SELECT kind, id, seq, body FROM records ORDER BY seq") if self._file else ():
-            self._kinds.setdefault(kind, {})[object_id] = json.loads(body)
             self._order[kind, object_id] = seq
             self._next = seq + 1
+            self._set(kind, object_id, json.loads(body))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -62,7 +73,7 @@ class Store:
 
     def find(self, kind: str, object_id: str | None) -> Object | None:
         """Return the object or None."""
-        return self._kinds.get(kind, {}).get(object_id or "")
+        return self._kinds.get(self._scoped(kind), {}).get(object_id or "")
 
     def get(self, kind: str, object_id: str, *, param: str = "id") -> Object:
         """Return the object; raises Stripe's `resource_missing` naming `param`."""
@@ -73,7 +84,7 @@ class Store:
 
     def change(self, kind: str, object_id: str, **values: object) -> Object:
         """Replace fields of an object and return the new object."""
-        changed = {**self._kinds[kind][object_id], **values}
+        changed = {**self._kinds[self._scoped(kind)][object_id], **values}
         self._put(kind, object_id, changed)
         return changed
 
@@ -89,11 +100,24 @@ class Store:
 
     def all(self, kind: str) -> list[Object]:
         """Return every object of a kind, first added first."""
-        return list(self._kinds.get(kind, {}).values())
+        return list(self._kinds.get(self._scoped(kind), {}).values())
 
     def where(self, kind: str, **fields: object) -> Iterable[Object]:
         """Yield the objects whose fields equal the given ones, first added first."""
-        return (each for each in self.all(kind) if all(each.get(name) == wanted for name, wanted in fields.items()))
+        found = self._found_by_index(kind, fields)
+        return (each for each in found if all(each.get(name) == wanted for name, wanted in fields.items()))
+
+    def due(self, kind: str, *, until: float) -> list[Object]:
+        """Return the objects whose `due_at` has come, first due first; those whose `state` says that they no longer wait are left out."""
+        kind = self._scoped(kind)
+        waiting = self._due.get(kind, [])
+        return [self._kinds[kind][object_id] for _, _, object_id in waiting[: bisect_left(waiting, (until, self._next, ""))]]
+
+    def earliest(self, kind: str) -> Object | None:
+        """Return what is due first, or None."""
+        kind = self._scoped(kind)
+        waiting = self._due.get(kind)
+        return self._kinds[kind][waiting[0][2]] if waiting else None
 
     def count(self, name: str) -> int:
         """Return the next number of a counter, from 1."""
@@ -106,24 +130,58 @@ class Store:
         if self._file:
             self._file.close()
 
+    def _scoped(self, kind: str) -> str:
+        return kind if self.account is None or kind in SHARED else f"{self.account}/{kind}"
+
+    def _found_by_index(self, kind: str, fields: dict[str, object]) -> list[Object]:
+        kind = self._scoped(kind)
+        for name in INDEXED:
+            wanted = fields.get(name)
+            if isinstance(wanted, str):
+                ids = sorted(self._places.get((kind, name, wanted), ()), key=lambda object_id: self._order[kind, object_id])
+                return [self._kinds[kind][object_id] for object_id in ids]
+        return list(self._kinds.get(kind, {}).values())
+
     def _put(self, kind: str, object_id: str, value: Object | None) -> None:
         assert self._undo is not None, "a write outside a transaction"
+        kind = self._scoped(kind)
         objects = self._kinds.setdefault(kind, {})
         self._undo.append((kind, object_id, objects.get(object_id)))
-        if value is None:
-            del objects[object_id]
-            return
-        if object_id not in objects:
+        if value is not None and object_id not in objects:
             self._order[kind, object_id] = self._next
             self._next += 1
+        self._set(kind, object_id, value)
+
+    def _set(self, kind: str, object_id: str, value: Object | None) -> None:
+        objects = self._kinds.setdefault(kind, {})
+        before = objects.get(object_id)
+        if before is not None:
+            self._unlist(kind, object_id, before)
+        if value is None:
+            objects.pop(object_id, None)
+            return
         objects[object_id] = value
+        for name in INDEXED:
+            if isinstance(text := value.get(name), str):
+                self._places.setdefault((kind, name, text), set()).add(object_id)
+        if "due_at" in value and value.get("state", "waiting") == "waiting":
+            insort(self._due.setdefault(kind, []), (value["due_at"], self._order[kind, object_id], object_id))
+
+    def _unlist(self, kind: str, object_id: str, before: Object) -> None:
+        for name in INDEXED:
+            if isinstance(text := before.get(name), str):
+                self._places[kind, name, text].discard(object_id)
+        waiting = self._due.get(kind, [])
+        place = bisect_left(waiting, (before.get("due_at", 0), self._order[kind, object_id], object_id))
+        if place < len(waiting) and waiting[place][2] == object_id:
+            del waiting[place]
 
     def _save(self) -> None:
         if self._file is None or not self._undo:
             return
         with self._file:
             for kind, object_id in dict.fromkeys((kind, object_id) for kind, object_id, _ in self._undo):
-                value = self.find(kind, object_id)
+                value = self._kinds[kind].get(object_id)
                 if value is None:
                     self._file.execute("DELETE FROM records WHERE kind = ? AND id = ?", (kind, object_id))
                 else:
@@ -131,10 +189,7 @@ class Store:
 
     def _roll_back(self) -> None:
         for kind, object_id, before in reversed(self._undo or []):
-            if before is None:
-                self._kinds[kind].pop(object_id, None)
-            else:
-                self._kinds[kind][object_id] = before
+            self._set(kind, object_id, before)
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -54,6 +54,7 @@ class World:
 
     Attributes:
         shapes: judges every answer and payload; None trusts them.
+        test_clock: whose time counts at the moment; None is the account's.
 
     Args:
         seed: decides every id and secret.
@@ -68,10 +69,18 @@ class World:
         self.settings = settings
         self.origin = Origin()
         self.shapes: Shapes | None = None
+        self.test_clock: str | None = None
 
     @property
     def now(self) -> int:
-        """Virtual time in whole seconds since 1970, as Stripe shows it."""
+        """Time in whole seconds since 1970 as the objects at hand see it: their test clock's, else the account's."""
+        if self.test_clock is not None:
+            return int(self.store.get("test_helpers.test_clock", self.test_clock)["frozen_time"])
+        return self.courier_now
+
+    @property
+    def courier_now(self) -> int:
+        """The account's virtual time, which webhooks and lists go by whatever test clocks say."""
         return int(self.clock.now.timestamp())
 
     def new_id(self, prefix: str, *, length: int = 24) -> str:

@@ -13,7 +13,7 @@ from .routes import LIST, Call, Route
 
 def _list(world: World, call: Call) -> Object:
     patterns = call.params.get("types") or ([call.params["type"]] if "type" in call.params else ["*"])
-    oldest = world.now - events.KEPT_S
+    oldest = world.courier_now - events.KEPT_S
     found = [
         each
         for each in world.store.all(events.KIND)

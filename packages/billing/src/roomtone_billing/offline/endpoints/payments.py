@@ -8,12 +8,16 @@ from ..lists import page
 from ..objects import Object
 from ..resources import charges, invoice_payments, payment_intents, payment_methods
 from ..world import World
-from .routes import LIST, Call, Handler, Route, required
+from .routes import LIST, Call, Route, listing, required, retrieving
 
 
 def _create_method(world: World, call: Call) -> Object:
-    if call.params.get("type") != "card":
-        raise NotSupported("payment methods other than cards", param="type")
+    kind, details = call.params.get("type"), {name: call.params.get(name) for name in ("billing_details", "metadata")}
+    if kind == "sepa_debit":
+        account = cards.by_number(required(call.params.get("sepa_debit", {}), "iban"))
+        return payment_methods.create(world, account, details=details["billing_details"], metadata=details["metadata"])
+    if kind != "card":
+        raise NotSupported("payment methods other than cards and SEPA debits", param="type")
     given = call.params.get("card", {})
     if "token" in given:
         raise NotSupported("card tokens; use a number or a pm_card_... alias", param="card[token]")
@@ -21,9 +25,7 @@ def _create_method(world: World, call: Call) -> Object:
         raise InvalidRequest("Missing required param: card[number].", code="parameter_missing", param="card[number]")
     expires = (given["exp_month"], given["exp_year"]) if "exp_month" in given and "exp_year" in given else None
     card = cards.by_number(given["number"])
-    return payment_methods.create(
-        world, card, expires=expires, details=call.params.get("billing_details"), metadata=call.params.get("metadata")
-    )
+    return payment_methods.create(world, card, expires=expires, details=details["billing_details"], metadata=details["metadata"])
 
 
 def _list_methods(world: World, call: Call) -> Object:
@@ -48,32 +50,17 @@ def _detach(world: World, call: Call) -> Object:
     return payment_methods.detach(world, call.id)
 
 
-def _retrieve(kind: str) -> Handler:
-    def retrieve(world: World, call: Call) -> Object:
-        return world.store.get(kind, call.id)
-
-    return retrieve
-
-
-def _list(kind: str, *filters: str) -> Handler:
-    def listed(world: World, call: Call) -> Object:
-        exact = {name: call.params[name] for name in filters if name in call.params}
-        return page(world.store.where(kind, **exact), call.params, url=call.path)
-
-    return listed
-
-
 ROUTES = (
-    Route("post /v1/payment_methods", _create_method, "type card billing_details metadata expand"),
+    Route("post /v1/payment_methods", _create_method, "type card sepa_debit.iban billing_details metadata expand"),
     Route("get /v1/payment_methods", _list_methods, f"{LIST} customer type"),
     Route("get /v1/payment_methods/{payment_method}", _retrieve_method),
     Route("post /v1/payment_methods/{payment_method}", _update_method, "billing_details metadata expand"),
     Route("post /v1/payment_methods/{payment_method}/attach", _attach, "customer expand"),
     Route("post /v1/payment_methods/{payment_method}/detach", _detach),
-    Route("get /v1/payment_intents", _list(payment_intents.KIND, "customer"), f"{LIST} customer"),
-    Route("get /v1/payment_intents/{intent}", _retrieve(payment_intents.KIND), "expand client_secret"),
-    Route("get /v1/charges", _list(charges.KIND, "customer", "payment_intent"), f"{LIST} customer payment_intent"),
-    Route("get /v1/charges/{charge}", _retrieve(charges.KIND)),
-    Route("get /v1/invoice_payments", _list(invoice_payments.KIND, "invoice", "status"), f"{LIST} invoice status"),
-    Route("get /v1/invoice_payments/{invoice_payment}", _retrieve(invoice_payments.KIND)),
+    Route("get /v1/payment_intents", listing(payment_intents.KIND, "customer"), f"{LIST} customer"),
+    Route("get /v1/payment_intents/{intent}", retrieving(payment_intents.KIND), "expand client_secret"),
+    Route("get /v1/charges", listing(charges.KIND, "customer", "payment_intent"), f"{LIST} customer payment_intent"),
+    Route("get /v1/charges/{charge}", retrieving(charges.KIND)),
+    Route("get /v1/invoice_payments", listing(invoice_payments.KIND, "invoice", "status"), f"{LIST} invoice status"),
+    Route("get /v1/invoice_payments/{invoice_payment}", retrieving(invoice_payments.KIND)),
 )

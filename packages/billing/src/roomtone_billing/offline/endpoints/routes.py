@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidRequest, NotSupported
+from ..lists import page
 from ..objects import Object
 from ..world import World
 
@@ -36,6 +37,25 @@ def required(params: Object, name: str) -> Any:
 
 
 Handler = Callable[[World, Call], Object]
+
+
+def retrieving(kind: str) -> Handler:
+    """Return the handler that answers the object of a kind which the path names first."""
+
+    def retrieve(world: World, call: Call) -> Object:
+        return world.store.get(kind, call.id)
+
+    return retrieve
+
+
+def listing(kind: str, *filters: str) -> Handler:
+    """Return the handler that lists a kind, with the named parameters as exact filters."""
+
+    def listed(world: World, call: Call) -> Object:
+        exact = {name: call.params[name] for name in filters if name in call.params}
+        return page((each for each in world.store.where(kind, **exact) if not each.get("deleted")), call.params, url=call.path)
+
+    return listed
 
 
 class Route:

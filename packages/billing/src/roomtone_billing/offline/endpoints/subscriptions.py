@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from ..engine import collection, cycle, plan_change, preview, trial, wanted
-from ..errors import InvalidRequest, NotSupported
+from .. import agenda
+from ..engine import collection, cycle, final_invoice, pending_update, plan_change, preview, subscription_fields, trial, wanted
+from ..errors import InvalidRequest, NotSupported, missing
 from ..lists import page
-from ..objects import Object, emptied, merged_metadata
-from ..resources import customers, invoices, payment_methods, subscriptions
+from ..objects import Object, emptied
+from ..resources import customers, discounts, events, payment_methods, subscriptions
 from ..world import World
 from .routes import LIST, Call, Route, required
 
 FIELDS = (
     "items.price items.quantity items.metadata default_payment_method description metadata payment_behavior proration_behavior off_session "
-    "trial_end trial_settings.end_behavior.missing_payment_method payment_settings.save_default_payment_method cancel_at_period_end expand"
+    "trial_end trial_settings.end_behavior.missing_payment_method payment_settings.save_default_payment_method cancel_at_period_end expand "
+    "discounts default_tax_rates automatic_tax.enabled collection_method days_until_due items.tax_rates add_invoice_items.price "
+    "add_invoice_items.quantity application_fee_percent transfer_data.destination on_behalf_of"
 )
 
 
@@ -20,20 +23,20 @@ def _create(world: World, call: Call) -> Object:
     params = call.params
     customer = world.store.get(customers.KIND, required(params, "customer"), param="customer")
     required(params, "items")
-    _refuse_pending_updates(params)
     subscription = cycle.start(
         world,
         customer=customer["id"],
         wanted=[wanted.new_item(world, each, place) for place, each in enumerate(params["items"])],
         trial_end=_trial_end(world, params),
+        discounts_given=params.get("discounts") or (),
+        extra=subscription_fields.extra_lines(world, params),
         default_payment_method=_method(world, params, customer["id"]),
-        metadata=merged_metadata({}, params.get("metadata")),
-        description=params.get("description"),
-        missing_payment_method=params.get("trial_settings", {}).get("end_behavior", {}).get("missing_payment_method", "create_invoice"),
-        save_default_payment_method=params.get("payment_settings", {}).get("save_default_payment_method", "off"),
+        **subscription_fields.read(world, params, subscription_fields.NEW, customer),
     )
     if params.get("cancel_at_period_end"):
         _set_cancellation(world, subscription, params)
+    if params.get("payment_behavior") == "pending_if_incomplete":
+        raise InvalidRequest("`pending_if_incomplete` is for updates; nothing can be pending before it exists.", param="payment_behavior")
     if subscription["status"] == "incomplete" and params.get("payment_behavior") != "default_incomplete":
         _collect(world, subscription["latest_invoice"], params)
     return world.store.get(subscriptions.KIND, subscription["id"])
@@ -59,7 +62,6 @@ def _update(world: World, call: Call) -> Object:
     subscription = world.store.get(subscriptions.KIND, call.id)
     if set(params) - {"metadata", "cancellation_details", "expand"}:
         subscriptions.refuse_ended(subscription)
-    _refuse_pending_updates(params)
     subscription = _change_fields(world, subscription, params)
     if "trial_end" in params:
         trial.move_end(world, subscription, params["trial_end"])
@@ -71,14 +73,40 @@ def _update(world: World, call: Call) -> Object:
 
 def _cancel(world: World, call: Call) -> Object:
     subscription = world.store.get(subscriptions.KIND, call.id)
-    if call.params.get("prorate") or call.params.get("invoice_now"):
-        raise NotSupported(
-            "a final invoice or credit on immediate cancellation", param="prorate" if call.params.get("prorate") else "invoice_now"
-        )
+    if call.params.get("prorate") and not call.params.get("invoice_now"):
+        raise NotSupported("a credit on cancellation without a final invoice; send invoice_now too", param="prorate")
     if subscription["status"] in subscriptions.ENDED:
         raise InvalidRequest(f"No such subscription: '{call.id}'", code="resource_missing", param="id", status=404)
     details = {name: emptied(value) for name, value in call.params.get("cancellation_details", {}).items()}
+    if call.params.get("invoice_now"):
+        final_invoice.bill(world, subscription, prorates=bool(call.params.get("prorate")))
     return cycle.end(world, call.id, reason="cancellation_requested", details=details)
+
+
+def _resume(world: World, call: Call) -> Object:
+    if call.params.get("billing_cycle_anchor", "now") != "now":
+        raise NotSupported("resuming with the old billing cycle", param="billing_cycle_anchor")
+    invoice = cycle.resume(world, call.id)
+    if invoice["status"] == "open":
+        _collect(world, invoice["id"], {"payment_behavior": "error_if_incomplete"})
+    why_not = {"status": "active", "status_details": None}
+    subscription = subscriptions.change(world, call.id, **why_not)
+    events.emit(world, "customer.subscription.resumed", subscription)
+    return world.store.get(subscriptions.KIND, call.id)
+
+
+def _delete_discount(world: World, call: Call) -> Object:
+    subscription = world.store.get(subscriptions.KIND, call.id)
+    if not subscription["discounts"]:
+        raise missing("active discount for subscription", call.id, param="id")
+    subscriptions.change(world, call.id, discounts=[])
+    ended = [discounts.end(world, each) for each in subscription["discounts"]][0]
+    shown = {name: ended[name] for name in ended if name not in ("end",)}
+    return {**shown, "deleted": True}
+
+
+def _is_charged(subscription: Object) -> bool:
+    return bool(subscription["collection_method"] == "charge_automatically")
 
 
 def _change_items(world: World, subscription: Object, params: Object) -> None:
@@ -88,21 +116,19 @@ def _change_items(world: World, subscription: Object, params: Object) -> None:
     change = plan_change.work_out(
         world, subscription, items, behavior=behavior, at=at, resets_anchor=params.get("billing_cycle_anchor") == "now"
     )
+    if params.get("payment_behavior") == "pending_if_incomplete":
+        pending_update.attempt(world, subscription, change, behavior=behavior)
+        return
     invoice_id = plan_change.apply(world, subscription, change, behavior=behavior)
-    if invoice_id is not None and invoices.finalize(world, invoice_id)["status"] == "open":
+    if invoice_id is not None and cycle.finalize(world, invoice_id)["status"] == "open" and _is_charged(subscription):
         _collect(world, invoice_id, params)
 
 
 def _change_fields(world: World, subscription: Object, params: Object) -> Object:
-    changes: Object = {name: emptied(params[name]) for name in ("description",) if name in params}
+    customer = world.store.get(customers.KIND, subscription["customer"])
+    changes = subscription_fields.read(world, params, subscription, customer)
     if "default_payment_method" in params:
         changes["default_payment_method"] = _method(world, params, subscription["customer"])
-    if "metadata" in params:
-        changes["metadata"] = merged_metadata(subscription["metadata"], params["metadata"])
-    if "trial_settings" in params:
-        changes["trial_settings"] = params["trial_settings"]
-    if "payment_settings" in params:
-        changes["payment_settings"] = {**subscription["payment_settings"], **params["payment_settings"]}
     if "cancellation_details" in params:
         given = {name: emptied(value) for name, value in params["cancellation_details"].items()}
         changes["cancellation_details"] = {**subscription["cancellation_details"], **given}
@@ -116,10 +142,20 @@ def _set_cancellation(world: World, subscription: Object, params: Object) -> Obj
     if isinstance(at, str) and at:
         raise NotSupported("cancel_at by name; give the moment", param="cancel_at")
     if at and at != end_at:
-        raise NotSupported("cancel_at at another moment than the period's end", param="cancel_at")
+        return _set_end(world, subscription, at, params)
     if not params.get("cancel_at_period_end") and not at:
         return subscriptions.undo_cancellation(world, subscription["id"])
     return subscriptions.cancel_later(world, subscription["id"], at=end_at, is_flagged=bool(params.get("cancel_at_period_end")))
+
+
+def _set_end(world: World, subscription: Object, at: int, params: Object) -> Object:
+    """End at another moment than the period's end: within this period, and without a credit for the rest."""
+    if at <= world.now:
+        raise InvalidRequest("Invalid timestamp: must be an integer Unix timestamp in the future.", param="cancel_at")
+    if at > subscriptions.period(subscription)[1] or params.get("proration_behavior") != "none":
+        raise NotSupported("cancel_at past this period, or with a proration; send proration_behavior=none", param="cancel_at")
+    agenda.plan(world, cycle.END_BY_DATE, subscription["id"], at=at)
+    return subscriptions.cancel_later(world, subscription["id"], at=at, is_flagged=False)
 
 
 def _collect(world: World, invoice_id: str, params: Object) -> None:
@@ -165,11 +201,6 @@ def _has_status(subscription: Object, wanted: str | None) -> bool:
             return bool(subscription["status"] == wanted)
 
 
-def _refuse_pending_updates(params: Object) -> None:
-    if params.get("payment_behavior") == "pending_if_incomplete":
-        raise NotSupported("pending updates (payment_behavior=pending_if_incomplete)", param="payment_behavior")
-
-
 def _list_items(world: World, call: Call) -> Object:
     subscription = world.store.get(subscriptions.KIND, call.params["subscription"], param="subscription")
     return page(subscriptions.items(subscription), call.params, url=call.path)
@@ -182,21 +213,22 @@ def _retrieve_item(world: World, call: Call) -> Object:
 def _update_item(world: World, call: Call) -> Object:
     subscription, _ = subscriptions.item(world, call.id)
     subscriptions.refuse_ended(subscription)
-    _refuse_pending_updates(call.params)
     own = {name: call.params[name] for name in ("price", "quantity", "metadata") if name in call.params}
     _change_items(world, subscription, {**call.params, "items": [{**own, "id": call.id}]})
     return subscriptions.item(world, call.id)[1]
 
 
 ROUTES = (
-    Route("post /v1/subscriptions", _create, f"{FIELDS} customer trial_period_days"),
+    Route("post /v1/subscriptions", _create, f"{FIELDS} customer trial_period_days billing_mode.type"),
     Route("get /v1/subscriptions", _list, f"{LIST} customer price status"),
     Route("get /v1/subscriptions/{subscription_exposed_id}", _retrieve),
     Route(
         "post /v1/subscriptions/{subscription_exposed_id}",
         _update,
-        f"{FIELDS} items.id items.deleted proration_date billing_cycle_anchor cancel_at cancellation_details",
+        f"{FIELDS} items.id items.deleted proration_date billing_cycle_anchor cancel_at cancellation_details pause_collection",
     ),
+    Route("post /v1/subscriptions/{subscription}/resume", _resume, "billing_cycle_anchor proration_behavior expand"),
+    Route("delete /v1/subscriptions/{subscription_exposed_id}/discount", _delete_discount),
     Route("delete /v1/subscriptions/{subscription_exposed_id}", _cancel, "cancellation_details prorate invoice_now expand"),
     Route("get /v1/subscription_items", _list_items, f"{LIST} subscription"),
     Route("get /v1/subscription_items/{item}", _retrieve_item),

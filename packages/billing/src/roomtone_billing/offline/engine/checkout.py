@@ -68,7 +68,7 @@ def _begin(world: World, session_id: str, email: str, name: str, *, method: Obje
         default_payment_method=method["id"] if method else None,
         metadata=plan["metadata"],
         description=plan["description"],
-        missing_payment_method=plan["missing_payment_method"],
+        trial_settings={"end_behavior": {"missing_payment_method": plan["missing_payment_method"]}},
     )
     if subscription["status"] == "incomplete":
         decline = collection.collect(world, subscription["latest_invoice"], is_authenticated=is_authenticated)

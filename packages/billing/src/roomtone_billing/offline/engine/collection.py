@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from .. import agenda
-from ..cards import AUTHENTICATION, GENERIC, Decline, refusal
+from ..cards import AUTHENTICATION, Decline, refusal
 from ..errors import InvalidRequest
 from ..objects import Object
-from ..resources import charges, customers, invoices, payment_intents, payment_methods, subscriptions
+from ..resources import customers, events, invoice_payments, invoices, payment_intents, payment_methods, subscriptions
 from ..world import World
+from . import charging
 
 RETRY = "retry_invoice"
+OVERDUE = "become_overdue"
 EXPIRE_INCOMPLETE = "expire_incomplete"
 DUNNING = "dunning"
+PENDING_UPDATE = "pending_update"
 DAY_S = 86400
 INCOMPLETE_S = 23 * 3600
 NO_CARD = Decline(code="missing", message="This customer has no attached payment source or default payment method.")
@@ -28,37 +31,86 @@ def collect(
         is_retry: it is one of the scheduled attempts, which are counted.
 
     Returns:
-        Why it failed; None when it is paid.
+        Why it failed; None when it is paid, or a bank debit for it is on its way.
     """
     invoice = world.store.get(invoices.KIND, invoice_id)
-    if invoice["status"] != "open":
+    if invoice["status"] not in ("open", "uncollectible"):
         raise InvalidRequest(f"Invoice is {invoice['status']}, so it cannot be paid.", code="invoice_not_editable")
-    subscription = world.store.get(subscriptions.KIND, invoices.subscription_id(invoice))
-    chosen = method_id or payment_methods.default_for(world, subscription, invoice["customer"])
-    decline = _charge(world, invoice, chosen, is_authenticated=is_authenticated) if chosen else NO_CARD
-    if decline is None:
-        if method_id and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
-            subscriptions.change(world, subscription["id"], default_payment_method=method_id)
-        invoices.mark_paid(world, invoice_id)
-        after_payment(world, invoice_id)
-    else:
+    subscription = subscription_of(world, invoice)
+    chosen = method_id or invoice["default_payment_method"] or payment_methods.default_for(world, subscription, invoice["customer"])
+    intent_id = invoices.intent_id(world, invoice_id)
+    assert intent_id is not None, "an open invoice has a payment intent"
+    decline = NO_CARD
+    if chosen:
+        attempt = {"is_authenticated": is_authenticated, "url": invoice["hosted_invoice_url"]}
+        decline = charging.attempt(world, intent_id, chosen, **attempt)
+    if decline is not None:
         _after_failure(world, invoice_id, subscription, decline, is_retry=is_retry)
-    return decline
+        return decline
+    if subscription and method_id and subscription["payment_settings"]["save_default_payment_method"] == "on_subscription":
+        subscriptions.change(world, subscription["id"], default_payment_method=method_id)
+    if world.store.get(payment_intents.KIND, intent_id)["status"] == "processing":
+        _let_begin(world, subscription)
+    else:
+        settle(world, invoice_id)
+    return None
+
+
+def settle(world: World, invoice_id: str) -> None:
+    """The money for an open invoice is there."""
+    invoices.mark_paid(world, invoice_id)
+    after_payment(world, invoice_id)
+
+
+def settle_debit(world: World, charge_id: str) -> None:
+    """A bank debit arrives or comes back; the invoice that it pays follows."""
+    intent_id, decline = charging.settle(world, charge_id)
+    payment = invoice_payments.of(world, intent_id)
+    invoice = world.store.find(invoices.KIND, payment["invoice"]) if payment else None
+    if invoice is None or invoice["status"] != "open":
+        return
+    if decline is None:
+        settle(world, invoice["id"])
+    else:
+        _after_failure(world, invoice["id"], subscription_of(world, invoice), decline, is_retry=False)
+
+
+def subscription_of(world: World, invoice: Object) -> Object | None:
+    """Return the subscription of an invoice, or None when it stands alone."""
+    return world.store.find(subscriptions.KIND, invoices.subscription_id(invoice))
 
 
 def after_payment(world: World, invoice_id: str) -> None:
     """Let the subscription follow a paid invoice: incomplete becomes active or trialing; past due and unpaid become active again."""
     agenda.cancel(world, RETRY, invoice_id)
     world.store.remove(DUNNING, invoice_id)
+    agenda.cancel(world, OVERDUE, invoice_id)
+    from . import pending_update  # it collects, too
+
+    pending_update.follow(world, invoice_id)
     invoice = world.store.get(invoices.KIND, invoice_id)
-    subscription = world.store.get(subscriptions.KIND, invoices.subscription_id(invoice))
-    status = subscription["status"]
-    if status == "incomplete":
-        agenda.cancel(world, EXPIRE_INCOMPLETE, subscription["id"])
-        subscriptions.change(world, subscription["id"], status="active")
-    elif status in ("past_due", "unpaid") and not _owed(world, subscription):
+    subscription = subscription_of(world, invoice)
+    _let_begin(world, subscription)
+    if subscription and subscription["status"] in ("past_due", "unpaid") and not _owed(world, subscription):
         subscriptions.change(world, subscription["id"], status="active")
     _note_delinquency(world, invoice["customer"])
+
+
+def _let_begin(world: World, subscription: Object | None) -> None:
+    if subscription and subscription["status"] == "incomplete":
+        agenda.cancel(world, EXPIRE_INCOMPLETE, subscription["id"])
+        subscriptions.change(world, subscription["id"], status="active")
+
+
+def become_overdue(world: World, invoice_id: str) -> None:
+    """A sent invoice passes its due date unpaid: its subscription is past due."""
+    invoice = world.store.get(invoices.KIND, invoice_id)
+    if invoice["status"] != "open":
+        return
+    events.emit(world, "invoice.overdue", invoice)
+    subscription = subscription_of(world, invoice)
+    if subscription and subscription["status"] == "active":
+        subscriptions.change(world, subscription["id"], status="past_due")
 
 
 def expire_incomplete(world: World, subscription_id: str) -> None:
@@ -89,37 +141,21 @@ def error_for(world: World, invoice_id: str, decline: Decline, *, is_recorded: b
     return error
 
 
-def _charge(world: World, invoice: Object, method_id: str, *, is_authenticated: bool) -> Decline | None:
-    method = world.store.get(payment_methods.KIND, method_id)
-    intent_id = invoices.intent_id(world, invoice["id"])
-    assert intent_id is not None, "an open invoice has a payment intent"
-    if is_authenticated:
-        payment_methods.note_authentication(world, method_id)
-    decline = payment_methods.card_of(world, method_id).on_charge
-    if customers.is_declining(world, invoice["customer"]):
-        decline = GENERIC
-    elif payment_methods.needs_authentication(world, method_id) and not is_authenticated:
-        payment_intents.require_action(world, intent_id, method=method, url=invoice["hosted_invoice_url"])
-        return AUTHENTICATION
-    intent = world.store.get(payment_intents.KIND, intent_id)
-    charge = charges.create(world, intent, method, decline=decline, was_authenticated=is_authenticated)
-    if decline is None:
-        payment_intents.succeed(world, intent_id, charge)
-    else:
-        payment_intents.fail(world, intent_id, charge=charge, decline=decline, method=method)
-    return decline
-
-
-def _after_failure(world: World, invoice_id: str, subscription: Object, decline: Decline, *, is_retry: bool) -> None:
-    is_dunned = subscription["status"] in ("active", "trialing", "past_due")
+def _after_failure(world: World, invoice_id: str, subscription: Object | None, decline: Decline, *, is_retry: bool) -> None:
+    auto_advance = world.store.get(invoices.KIND, invoice_id)["auto_advance"]
+    is_dunned = subscription["status"] in ("active", "trialing", "past_due") if subscription else auto_advance
+    if world.store.find(PENDING_UPDATE, invoice_id):
+        is_dunned = False
     next_attempt = _plan_retry(world, invoice_id, is_retry=is_retry) if is_dunned else None
     invoices.note_failure(world, invoice_id, next_attempt=next_attempt, needs_action=decline is AUTHENTICATION)
     if is_dunned and next_attempt is not None:
-        subscriptions.change(world, subscription["id"], status="past_due")
+        if subscription:
+            subscriptions.change(world, subscription["id"], status="past_due")
     elif is_dunned:
-        _end_dunning(world, invoice_id, subscription["id"])
-    if not world.store.get(customers.KIND, subscription["customer"])["delinquent"]:
-        customers.change(world, subscription["customer"], delinquent=True)
+        _end_dunning(world, invoice_id, subscription)
+    customer = world.store.get(customers.KIND, world.store.get(invoices.KIND, invoice_id)["customer"])
+    if not customer["delinquent"]:
+        customers.change(world, customer["id"], delinquent=True)
 
 
 def _plan_retry(world: World, invoice_id: str, *, is_retry: bool) -> int | None:
@@ -133,8 +169,11 @@ def _plan_retry(world: World, invoice_id: str, *, is_retry: bool) -> int | None:
     return at
 
 
-def _end_dunning(world: World, invoice_id: str, subscription_id: str) -> None:
+def _end_dunning(world: World, invoice_id: str, subscription: Object | None) -> None:
     invoices.change(world, invoice_id, auto_advance=False)
+    if subscription is None:
+        return
+    subscription_id = str(subscription["id"])
     match world.settings.after_retries:
         case "canceled":
             subscriptions.end(world, subscription_id, reason="payment_failed")

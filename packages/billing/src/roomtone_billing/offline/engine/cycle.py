@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from .. import agenda
+from ..errors import InvalidRequest
 from ..objects import Object
-from ..resources import customers, events, invoices, payment_methods, prices, products, subscriptions
+from ..periods import period_end
+from ..resources import customers, discounts, events, invoice_items, invoices, payment_methods, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import collection, proration
-from .periods import period_end
+from . import collection, debited, drafting, proration
 
 PERIOD_END = "period_end"
 FINALIZE = "finalize_invoice"
 TRIAL_WILL_END = "trial_will_end"
 UPCOMING = "invoice_upcoming"
+END_BY_DATE = "end_by_date"
+RESUME_COLLECTION = "resume_collection"
 PENDING_LINE = "pending_line"
 TRIAL_NOTICE_S = 3 * 86400
 UPCOMING_NOTICE_S = 7 * 86400
@@ -26,39 +32,64 @@ def start(
     customer: str,
     wanted: list[Wanted],
     trial_end: int | None = None,
-    default_payment_method: str | None = None,
-    metadata: dict[str, str] | None = None,
-    description: str | None = None,
-    missing_payment_method: str = "create_invoice",
-    save_default_payment_method: str = "off",
+    discounts_given: Sequence[Object] = (),
+    extra: Sequence[Line] = (),
+    **values: Any,
 ) -> Object:
-    """Add a subscription and its first invoice, finalised but not yet collected (a trial's costs nothing and is paid at once)."""
+    """Add a subscription and its first invoice, finalised but not yet collected (a trial's costs nothing and is paid at once).
+
+    Args:
+        discounts_given: entries of a `discounts` parameter, redeemed here.
+        extra: lines that the first invoice bears besides the items.
+        values: fields of the subscription that differ from the usual.
+    """
     now = world.now
     prices.refuse_mixed_currencies([each.price for each in wanted], world.store.get(customers.KIND, customer)["currency"])
     end = trial_end or period_end(now, wanted[0].price["recurring"], after=now)
+    subscription_id = world.new_id("sub")
+    amount = sum(each.price["unit_amount"] * each.quantity for each in wanted)
+    redeemed = [discounts.apply(world, each, customer=customer, amount=amount, subscription=subscription_id) for each in discounts_given]
+    is_sent = values.get("collection_method") == "send_invoice"
     subscription = subscriptions.create(
         world,
+        subscription_id,
         customer=customer,
         wanted=wanted,
         period=(now, end),
+        status="trialing" if trial_end else ("active" if is_sent else "incomplete"),
         trial_end=trial_end,
-        default_payment_method=default_payment_method,
-        metadata=metadata or {},
-        description=description,
-        missing_payment_method=missing_payment_method,
-        save_default_payment_method=save_default_payment_method,
+        discounts=[each["id"] for each in redeemed],
+        **values,
     )
-    lines = [
-        proration.whole(item, name=products.name_of(world, item), is_trial=bool(trial_end)) for item in subscriptions.items(subscription)
-    ]
-    invoice = invoices.draft(world, subscription, lines, reason="subscription_create", period=(now, now))
-    subscriptions.change(world, subscription["id"], latest_invoice=invoice["id"])
-    _plan_period(world, subscription["id"], end, is_trial=bool(trial_end))
+    lines = [*_whole(world, subscriptions.items(subscription), is_trial=bool(trial_end)), *extra]
+    invoice = drafting.open_draft(world, subscription, lines, reason="subscription_create", period=(now, now))
+    subscriptions.change(world, subscription_id, latest_invoice=invoice["id"])
     if not trial_end:
-        agenda.plan(world, collection.EXPIRE_INCOMPLETE, subscription["id"], at=now + collection.INCOMPLETE_S)
-    if invoices.finalize(world, invoice["id"])["status"] == "paid":
-        collection.after_payment(world, invoice["id"])
-    return world.store.get(subscriptions.KIND, subscription["id"])
+        _note_billed(world, subscription_id, invoice)
+    _plan_period(world, subscription_id, end, is_trial=bool(trial_end))
+    if subscription["status"] == "incomplete":
+        agenda.plan(world, collection.EXPIRE_INCOMPLETE, subscription_id, at=now + collection.INCOMPLETE_S)
+    finalize(world, invoice["id"])
+    return world.store.get(subscriptions.KIND, subscription_id)
+
+
+def finalize(world: World, invoice_id: str) -> Object:
+    """Open a draft; one with nothing due is paid, one to be sent is sent. Nothing is charged here."""
+    invoice = invoices.finalize(world, invoice_id)
+    if invoice["status"] == "paid":
+        collection.after_payment(world, invoice_id)
+    elif invoice["collection_method"] == "send_invoice":
+        send(world, invoice_id)
+    return world.store.get(invoices.KIND, invoice_id)
+
+
+def send(world: World, invoice_id: str) -> Object:
+    """Mail an open invoice (nobody gets a mail here), and expect it to be paid by its due date."""
+    invoice = world.store.get(invoices.KIND, invoice_id)
+    events.emit(world, "invoice.sent", invoice)
+    if invoice["due_date"]:
+        agenda.plan(world, collection.OVERDUE, invoice_id, at=invoice["due_date"])
+    return invoice
 
 
 def reach_period_end(world: World, subscription_id: str) -> None:
@@ -69,11 +100,52 @@ def reach_period_end(world: World, subscription_id: str) -> None:
     if subscription["cancel_at_period_end"] or (subscription["cancel_at"] or world.now + 1) <= world.now:
         end(world, subscription_id, reason="cancellation_requested")
         return
+    if subscription["status"] == "paused":
+        return
     was_trial = subscription["status"] == "trialing"
-    if was_trial and _has_no_card(world, subscription) and _missing_method(subscription) == "cancel":
+    missing_method = _missing_method(subscription) if was_trial and _has_no_card(world, subscription) else "create_invoice"
+    if missing_method == "cancel":
         end(world, subscription_id, reason="cancellation_requested")
         return
+    if missing_method == "pause":
+        pause(world, subscription_id)
+        return
     _renew(world, subscription, was_trial=was_trial)
+
+
+def pause(world: World, subscription_id: str) -> None:
+    """A trial ends without a card: the subscription waits, unbilled, until it is resumed."""
+    why = {"subscription": {"type": "trial_end_without_payment_method"}, "transitioned_at": world.now, "type": "subscription"}
+    subscription = subscriptions.change(world, subscription_id, status="paused", status_details={"paused": why})
+    events.emit(world, "customer.subscription.paused", subscription)
+
+
+def resume(world: World, subscription_id: str) -> Object:
+    """Begin a new period of a paused subscription now, and return its invoice, opened and not yet collected.
+
+    Raises:
+        InvalidRequest: it is not paused.
+    """
+    subscription = world.store.get(subscriptions.KIND, subscription_id)
+    if subscription["status"] != "paused":
+        raise InvalidRequest(f"You can only resume a subscription whose status is paused; this one is {subscription['status']}.")
+    now = world.now
+    first = subscriptions.items(subscription)[0]
+    boundary = period_end(now, first["price"]["recurring"], after=now)
+    items = [{**each, "current_period_start": now, "current_period_end": boundary} for each in subscriptions.items(subscription)]
+    rolled = {"items": subscriptions.with_items(subscription, items), "billing_cycle_anchor": now}
+    invoice = drafting.open_draft(world, {**subscription, **rolled}, _whole(world, items), reason="subscription_update", period=(now, now))
+    subscriptions.change(world, subscription_id, **rolled, latest_invoice=invoice["id"])
+    _note_billed(world, subscription_id, invoice)
+    _plan_period(world, subscription_id, boundary)
+    return finalize(world, invoice["id"])
+
+
+def end_by_date(world: World, subscription_id: str) -> None:
+    """The moment has come that `cancel_at` named, unless somebody has moved it since."""
+    subscription = world.store.get(subscriptions.KIND, subscription_id)
+    if subscription["status"] not in subscriptions.ENDED and (subscription["cancel_at"] or world.now + 1) <= world.now:
+        end(world, subscription_id, reason="cancellation_requested")
 
 
 def end(world: World, subscription_id: str, *, reason: str, details: Object | None = None) -> Object:
@@ -86,17 +158,32 @@ def end(world: World, subscription_id: str, *, reason: str, details: Object | No
             invoices.change(world, invoice["id"], auto_advance=False, next_payment_attempt=None, automatically_finalizes_at=None)
             agenda.cancel(world, collection.RETRY, invoice["id"])
             agenda.cancel(world, FINALIZE, invoice["id"])
+            agenda.cancel(world, collection.OVERDUE, invoice["id"])
     return subscriptions.end(world, subscription_id, reason=reason, details=details)
 
 
 def finalize_and_collect(world: World, invoice_id: str) -> None:
-    """Open a renewal's draft and charge it."""
-    if world.store.get(invoices.KIND, invoice_id)["status"] != "draft":
+    """Open a renewal's draft and charge it; a paused collection writes it off or voids it instead."""
+    draft = world.store.find(invoices.KIND, invoice_id)
+    if draft is None or draft["status"] != "draft":
         return
-    if invoices.finalize(world, invoice_id)["status"] == "paid":
-        collection.after_payment(world, invoice_id)
-    else:
+    subscription = collection.subscription_of(world, draft)
+    invoice = finalize(world, invoice_id)
+    if invoice["status"] != "open":
+        return
+    paused = subscription["pause_collection"] if subscription else None
+    if paused and paused["behavior"] == "void":
+        invoices.void(world, invoice_id)
+    elif paused and paused["behavior"] == "mark_uncollectible":
+        invoices.mark_uncollectible(world, invoice_id)
+    elif invoice["collection_method"] == "charge_automatically":
         collection.collect(world, invoice_id)
+
+
+def resume_collection(world: World, subscription_id: str) -> None:
+    """A pause of the collection ends by its date."""
+    if world.store.get(subscriptions.KIND, subscription_id)["pause_collection"]:
+        subscriptions.change(world, subscription_id, pause_collection=None)
 
 
 def announce_trial_end(world: World, subscription_id: str) -> None:
@@ -124,7 +211,9 @@ def upcoming(world: World, subscription: Object, extra: list[Line] | None = None
     """Return the next renewal's invoice without keeping it."""
     _, boundary = subscriptions.period(subscription)
     rolled = _rolled(subscription, boundary)
+    waiting = invoice_items.pending(world, subscription["customer"], subscription=subscription["id"], currency=subscription["currency"])
     lines = [*(extra or []), *pending_lines(world, subscription["id"]), *_whole(world, rolled)]
+    lines += [invoice_items.line(world, each) for each in waiting]
     shown = invoices.build(
         world,
         subscription,
@@ -147,17 +236,32 @@ def _renew(world: World, subscription: Object, *, was_trial: bool) -> None:
     lines = [*pending_lines(world, subscription["id"]), *_whole(world, items)]
     for each in list(world.store.where(PENDING_LINE, subscription=subscription["id"])):
         world.store.remove(PENDING_LINE, each["id"])
-    collects = subscription["status"] != "unpaid"
-    invoice = invoices.draft(world, subscription, lines, reason="subscription_cycle", period=(start_at, boundary), auto_advance=collects)
+    paused = subscription["pause_collection"]
+    collects = subscription["status"] != "unpaid" and not (paused and paused["behavior"] == "keep_as_draft")
+    period = (start_at, boundary)
+    invoice = drafting.open_draft(world, subscription, lines, reason="subscription_cycle", period=period, auto_advance=collects)
     status = {"status": "active"} if was_trial else {}
     subscriptions.change(
         world, subscription["id"], items=subscriptions.with_items(subscription, items), latest_invoice=invoice["id"], **status
     )
+    _note_billed(world, subscription["id"], invoice)
     _plan_period(world, subscription["id"], items[0]["current_period_end"])
     if collects:
         at = world.now + world.settings.draft_s
         invoices.change(world, invoice["id"], automatically_finalizes_at=at)
         agenda.plan(world, FINALIZE, invoice["id"], at=at)
+
+
+def _note_billed(world: World, subscription_id: str, invoice: Object) -> None:
+    """Remember what the items were debited at, and drop the discounts that are used up."""
+    debited.note_lines(world, invoice)
+    subscription = world.store.get(subscriptions.KIND, subscription_id)
+    used = {each["discount"] for each in invoice["total_discount_amounts"]}
+    over = [each for each in subscription["discounts"] if discounts.is_spent(world, each, was_used=each in used)]
+    if over:
+        subscriptions.change(world, subscription_id, discounts=[each for each in subscription["discounts"] if each not in over])
+    for each in over:
+        discounts.end(world, each)
 
 
 def _rolled(subscription: Object, boundary: int) -> list[Object]:
@@ -171,8 +275,8 @@ def _rolled(subscription: Object, boundary: int) -> list[Object]:
     ]
 
 
-def _whole(world: World, items: list[Object]) -> list[Line]:
-    return [proration.whole(item, name=products.name_of(world, item)) for item in items]
+def _whole(world: World, items: list[Object], *, is_trial: bool = False) -> list[Line]:
+    return [proration.whole(item, name=products.name_of(world, item), is_trial=is_trial) for item in items]
 
 
 def _plan_period(world: World, subscription_id: str, end_at: int, *, is_trial: bool = False) -> None:

@@ -7,12 +7,12 @@ from typing import Literal
 
 from ..errors import NotSupported
 from ..objects import Object
-from ..resources import invoices, prices, products, subscriptions
+from ..periods import period_end
+from ..resources import prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import cycle, proration
-from .periods import period_end
+from . import cycle, debited, drafting, proration
 
 Proration = Literal["always_invoice", "create_prorations", "none"]
 
@@ -60,27 +60,46 @@ def work_out(
 
 
 def apply(world: World, subscription: Object, change: Change, *, behavior: Proration) -> str | None:
-    """Make the change; return the id of the invoice that it opened, finalised and not yet collected, or None."""
-    items = [_placed(world, subscription, each, change.period) for each in change.wanted]
-    new_ids = iter([item["id"] for item, each in zip(items, change.wanted, strict=True) if each.item_id is None])
-    lines = [line if line.subscription_item else replace(line, subscription_item=next(new_ids)) for line in change.lines]
-    changes: Object = {"items": subscriptions.with_items(subscription, items)}
-    if change.moves_anchor:
-        changes["billing_cycle_anchor"] = change.period[0]
-        if subscription["cancel_at"]:
-            changes["cancel_at"] = change.period[1]
-    bills_now = bool(lines) and (behavior == "always_invoice" or change.moves_anchor)
-    if not bills_now:
+    """Make the change; return the id of the draft that bills it now, or None."""
+    fields, lines = fields_after(world, subscription, change)
+    if not bills_now(change, behavior):
         for line in lines:
             number = world.store.count(cycle.PENDING_LINE)
             world.store.add(cycle.PENDING_LINE, {"id": f"{number:08}", "subscription": subscription["id"], "line": asdict(line)})
-        subscriptions.change(world, subscription["id"], **changes)
+        subscriptions.change(world, subscription["id"], **fields)
         return None
-    invoice = invoices.draft(world, subscription, lines, reason="subscription_update", period=(world.now, world.now))
-    subscriptions.change(world, subscription["id"], **changes, latest_invoice=invoice["id"])
+    period = (world.now, world.now)
+    invoice = drafting.open_draft(world, subscription, lines, reason="subscription_update", period=period, takes_pending=False)
+    subscriptions.change(world, subscription["id"], **fields, latest_invoice=invoice["id"])
     if change.moves_anchor:
         cycle.replan(world, subscription["id"])
     return str(invoice["id"])
+
+
+def bills_now(change: Change, behavior: Proration) -> bool:
+    """Does the change open an invoice at once?"""
+    return bool(change.lines) and (behavior == "always_invoice" or change.moves_anchor)
+
+
+def fields_after(world: World, subscription: Object, change: Change) -> tuple[Object, list[Line]]:
+    """Return the subscription's fields as the change leaves them, and the lines with the ids of new items."""
+    items = [_placed(world, subscription, each, change.period) for each in change.wanted]
+    new_ids = iter([item["id"] for item, each in zip(items, change.wanted, strict=True) if each.item_id is None])
+    lines = [line if line.subscription_item else replace(line, subscription_item=next(new_ids)) for line in change.lines]
+    fields: Object = {"items": subscriptions.with_items(subscription, items)}
+    if change.moves_anchor:
+        fields["billing_cycle_anchor"] = change.period[0]
+        if subscription["cancel_at"]:
+            fields["cancel_at"] = change.period[1]
+    _note_debits(world, subscription, items, lines)
+    return fields, lines
+
+
+def _note_debits(world: World, subscription: Object, items: list[Object], lines: list[Line]) -> None:
+    billed = {line.subscription_item for line in lines if line.amount >= 0}
+    for item in items:
+        if item["id"] in billed:
+            debited.note(world, item["id"], debited.discounted(world, subscription, item))
 
 
 def _lines(
@@ -93,14 +112,19 @@ def _lines(
         for item_id, item in old.items()
         if moves or item_id not in kept or (kept[item_id].price["id"], kept[item_id].quantity) != (item["price"]["id"], item["quantity"])
     ]
-    credited = [proration.credit(item, name=products.name_of(world, item), at=at) for item in changed]
+    credited = [
+        proration.credit(item, name=products.name_of(world, item), at=at, debited=debited.amount(world, item)) for item in changed
+    ]
     touched = {item["id"] for item in changed}
     debits = []
     for each in wanted:
         if each.item_id is None or each.item_id in touched:
             item = _preview_item(subscription, each, period)
             name = products.name_of(world, item)
-            debits.append(proration.whole(item, name=name) if moves else proration.debit(item, name=name, at=at))
+            if moves or behavior == "none":
+                debits.append(proration.whole(item, name=name))
+            else:
+                debits.append(proration.debit(item, name=name, at=at, debits=debited.discounted(world, subscription, item)))
     if behavior == "none":
         return debits if moves else []
     return credited + debits

@@ -36,7 +36,7 @@ def change_plan(world: World, subscription_id: str, price: Object, *, at: int) -
     if subscription["status"] not in ("active", "trialing"):
         raise InvalidRequest("Pay the open invoice before you change the plan.")
     invoice_id = plan_change.apply(world, subscription, work_out(world, subscription, price, at=at), behavior="always_invoice")
-    if invoice_id is not None and invoices.finalize(world, invoice_id)["status"] == "open":
+    if invoice_id is not None and cycle.finalize(world, invoice_id)["status"] == "open":
         _collect(world, invoice_id, is_recorded=False)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ..errors import InvalidRequest
 from ..objects import Object
-from ..resources import invoices, subscriptions
+from ..periods import period_end
+from ..resources import invoices, products, subscriptions
 from ..world import World
-from . import cycle, plan_change
-from .wanted import wanted_items
+from . import cycle, plan_change, proration
+from .wanted import new_item, wanted_items
 
 
 def preview(world: World, subscription: Object, details: Object) -> Object:
@@ -25,6 +26,21 @@ def preview(world: World, subscription: Object, details: Object) -> Object:
             world, subscription, list(change.lines), reason="upcoming", period=(world.now, world.now), invoice_id=invoice_id
         )
     return cycle.upcoming(world, plan_change.changed(subscription, change), list(change.lines))
+
+
+def preview_new(world: World, customer: Object, items: list[Object], *, trial_end: int | str | None) -> Object:
+    """Return the first invoice of a subscription that does not exist; nothing is kept."""
+    asked = [new_item(world, each, place) for place, each in enumerate(items)]
+    is_trial = isinstance(trial_end, int)
+    end = trial_end if isinstance(trial_end, int) else period_end(world.now, asked[0].price["recurring"], after=world.now)
+    billed = invoices.standalone(customer["id"], currency=asked[0].price["currency"])
+    lines = []
+    for each in asked:
+        item = {"id": None, "price": each.price, "quantity": each.quantity, "subscription": None}
+        dated = {**item, "current_period_start": world.now, "current_period_end": end}
+        lines.append(proration.whole(dated, name=products.name_of(world, dated), is_trial=is_trial))
+    invoice_id, period = f"upcoming_{world.new_id('in')}", (world.now, world.now)
+    return invoices.build(world, billed, lines, reason="upcoming", period=period, invoice_id=invoice_id)
 
 
 def proration_moment(world: World, subscription: Object, params: Object) -> int:

@@ -19,17 +19,22 @@ def share(amount: int, *, start: int, end: int, at: int) -> int:
     return (2 * amount * left_s + whole_s) // (2 * whole_s)
 
 
-def credit(item: Object, *, name: str, at: int) -> Line:
-    """Return the credit for the unused time of an item; `name` is its product's."""
+def credit(item: Object, *, name: str, at: int, debited: int) -> Line:
+    """Return the credit for the unused time of an item.
+
+    Args:
+        name: its product's.
+        debited: what the whole period was debited at, after discounts: a credit is never more than that.
+    """
     start, end = item["current_period_start"], item["current_period_end"]
-    amount = share(full_amount(item), start=start, end=end, at=at)
+    amount = share(debited, start=start, end=end, at=at)
     return _line(item, -amount, f"Unused time on {name} after {day(at)}", start=at, is_proration=True)
 
 
-def debit(item: Object, *, name: str, at: int) -> Line:
-    """Return the charge for the remaining time of an item."""
+def debit(item: Object, *, name: str, at: int, debits: int) -> Line:
+    """Return the charge for the remaining time of an item; `debits` is its whole period's price after discounts."""
     start, end = item["current_period_start"], item["current_period_end"]
-    amount = share(full_amount(item), start=start, end=end, at=at)
+    amount = share(debits, start=start, end=end, at=at)
     return _line(item, amount, f"Remaining time on {name} after {day(at)}", start=at, is_proration=True)
 
 
@@ -64,4 +69,5 @@ def _line(item: Object, amount: int, text: str, *, start: int, is_proration: boo
         subscription=item["subscription"],
         subscription_item=item["id"],
         is_proration=is_proration,
+        rates=tuple(each["id"] for each in item.get("tax_rates", [])),
     )

@@ -8,7 +8,7 @@ from datetime import datetime
 from .. import agenda
 from ..resources import checkout_sessions
 from ..world import Origin, World, moment
-from . import collection, cycle
+from . import charging, collection, cycle, pending_update
 
 ACTIONS: Mapping[str, Callable[[World, str], None]] = {
     cycle.PERIOD_END: cycle.reach_period_end,
@@ -17,6 +17,11 @@ ACTIONS: Mapping[str, Callable[[World, str], None]] = {
     cycle.UPCOMING: cycle.announce_renewal,
     collection.RETRY: collection.retry,
     collection.EXPIRE_INCOMPLETE: collection.expire_incomplete,
+    cycle.END_BY_DATE: cycle.end_by_date,
+    pending_update.EXPIRE: pending_update.expire,
+    cycle.RESUME_COLLECTION: cycle.resume_collection,
+    collection.OVERDUE: collection.become_overdue,
+    charging.SETTLE: collection.settle_debit,
     checkout_sessions.EXPIRE: checkout_sessions.expire_if_open,
 }
 
@@ -41,5 +46,9 @@ def _run_next(world: World, until: int) -> bool:
             return False
         world.origin = Origin()
         world.clock.move_to(moment(task["due_at"]))
-        ACTIONS[task["action"]](world, task["subject"])
+        world.store.account = task["account"]
+        try:
+            ACTIONS[task["action"]](world, task["subject"])
+        finally:
+            world.store.account = None
         return True

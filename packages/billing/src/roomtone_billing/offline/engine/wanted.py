@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import InvalidRequest
 from ..objects import Object, merged_metadata
-from ..resources import prices, subscriptions
+from ..resources import prices, subscriptions, tax_rates
 from ..resources.subscriptions import Wanted
 from ..world import World
 
@@ -37,7 +37,9 @@ def new_item(world: World, given: Object, place: int) -> Wanted:
         raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
     price = prices.recurring_price(world, given["price"], param=param)
     refuse_negative(given.get("quantity", 1))
-    return Wanted(price=price, quantity=given.get("quantity", 1), metadata=merged_metadata({}, given.get("metadata")))
+    rates = tax_rates.named(world, given.get("tax_rates", ""), param=f"items[{place}][tax_rates]")
+    metadata = merged_metadata({}, given.get("metadata"))
+    return Wanted(price=price, quantity=given.get("quantity", 1), metadata=metadata, tax_rates=tuple(rates))
 
 
 def refuse_negative(quantity: int) -> None:

@@ -11,7 +11,7 @@ from .. import cards
 from ..engine import portal
 from ..errors import CardDeclined, InvalidRequest, OfflineOnly, StripeError
 from ..objects import Object
-from ..resources import customers, invoices, payment_methods, portal_configurations, portal_sessions, products, subscriptions
+from ..resources import customers, invoice_sums, invoices, payment_methods, portal_configurations, portal_sessions, products, subscriptions
 from ..world import World, moment
 from .checkout import Form, read_card
 from .host import host
@@ -251,7 +251,7 @@ def _change_page(world: World, visit: Visit, subscription: Object, price: Object
             "lines": change.lines,
             "total": total,
             "balance": balance,
-            "due": invoices.amounts(total=total, balance=balance)["amount_due"],
+            "due": invoice_sums.dues(total=total, balance=balance)["amount_due"],
             "period_end": change.period[1],
         }
     offers = [{"price": each, "name": _product_name(world, each)} for each in portal.offered(world, visit.configuration, subscription)]

@@ -10,9 +10,24 @@ from . import events
 KIND = "charge"
 
 
-def create(world: World, intent: Object, method: Object, *, decline: Decline | None, was_authenticated: bool) -> Object:
-    """Record an attempt and emit charge.succeeded or charge.failed."""
-    paid = decline is None
+def create(
+    world: World,
+    intent: Object,
+    method: Object,
+    *,
+    decline: Decline | None,
+    was_authenticated: bool,
+    is_reserved: bool = False,
+    is_pending: bool = False,
+) -> Object:
+    """Record an attempt and emit charge.succeeded, charge.pending or charge.failed.
+
+    Args:
+        is_reserved: the money is reserved only, to be captured later.
+        is_pending: a bank debit, whose outcome comes later.
+    """
+    paid = decline is None and not is_pending
+    taken = paid and not is_reserved
     amount = intent["amount"]
     charge = world.store.add(
         KIND,
@@ -20,15 +35,15 @@ def create(world: World, intent: Object, method: Object, *, decline: Decline | N
             "id": world.new_id("ch"),
             "object": "charge",
             "amount": amount,
-            "amount_captured": amount if paid else 0,
+            "amount_captured": amount if taken or is_pending else 0,
             "amount_refunded": 0,
             "application": None,
             "application_fee": None,
-            "application_fee_amount": None,
+            "application_fee_amount": intent["application_fee_amount"],
             "balance_transaction": None,
             "billing_details": method["billing_details"],
             "calculated_statement_descriptor": world.settings.business.upper()[:22],
-            "captured": paid,
+            "captured": taken or is_pending,
             "created": world.now,
             "currency": intent["currency"],
             "customer": intent["customer"],
@@ -39,13 +54,13 @@ def create(world: World, intent: Object, method: Object, *, decline: Decline | N
             "failure_message": decline.message if decline else None,
             "fraud_details": {},
             "livemode": False,
-            "metadata": {},
+            "metadata": intent["metadata"],
             "on_behalf_of": None,
             "outcome": _outcome(decline),
             "paid": paid,
             "payment_intent": intent["id"],
             "payment_method": method["id"],
-            "payment_method_details": {"type": "card", "card": _card(method["card"], amount, was_authenticated=was_authenticated)},
+            "payment_method_details": _details(method, amount, was_authenticated=was_authenticated),
             "receipt_email": None,
             "receipt_number": None,
             "receipt_url": None,
@@ -55,13 +70,50 @@ def create(world: World, intent: Object, method: Object, *, decline: Decline | N
             "source_transfer": None,
             "statement_descriptor": None,
             "statement_descriptor_suffix": None,
-            "status": "succeeded" if paid else "failed",
-            "transfer_data": None,
-            "transfer_group": None,
+            "status": "pending" if is_pending else ("succeeded" if paid else "failed"),
+            "transfer_data": intent["transfer_data"],
+            "transfer_group": intent["transfer_group"],
         },
     )
-    events.emit(world, "charge.succeeded" if paid else "charge.failed", charge)
+    events.emit(world, "charge.pending" if is_pending else ("charge.succeeded" if paid else "charge.failed"), charge)
     return charge
+
+
+def settle(world: World, charge_id: str, *, decline: Decline | None) -> Object:
+    """Let a pending debit arrive, or come back."""
+    facts: Object = {"status": "succeeded", "paid": True}
+    if decline is not None:
+        facts = {"status": "failed", "captured": False, "amount_captured": 0, "outcome": _outcome(decline)}
+        facts |= {"failure_code": decline.code, "failure_message": decline.message}
+    charge = world.store.change(KIND, charge_id, **facts)
+    events.emit(world, "charge.succeeded" if decline is None else "charge.failed", charge)
+    return charge
+
+
+def capture(world: World, charge_id: str, amount: int) -> Object:
+    """Take reserved money, all or a part; the rest is released."""
+    before = world.store.get(KIND, charge_id)
+    released = before["amount"] - amount
+    charge = world.store.change(
+        KIND, charge_id, captured=True, amount_captured=amount, amount_refunded=released, refunded=amount == 0
+    )
+    events.emit(world, "charge.captured", charge, before=before)
+    return charge
+
+
+def release(world: World, charge_id: str) -> Object:
+    """Give reserved money back."""
+    before = world.store.get(KIND, charge_id)
+    charge = world.store.change(KIND, charge_id, amount_refunded=before["amount"], refunded=True)
+    events.emit(world, "charge.refunded", charge, before=before)
+    return charge
+
+
+def _details(method: Object, amount: int, *, was_authenticated: bool) -> Object:
+    if method["type"] == "card":
+        return {"type": "card", "card": _card(method["card"], amount, was_authenticated=was_authenticated)}
+    shown = ("bank_code", "branch_code", "country", "fingerprint", "last4")
+    return {"type": "sepa_debit", "sepa_debit": {**{name: method["sepa_debit"][name] for name in shown}, "mandate": None}}
 
 
 def _outcome(decline: Decline | None) -> Object:

@@ -9,7 +9,7 @@ from ..world import World
 from . import events
 
 KIND = "customer"
-PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "tax_exempt", "balance")
+PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "tax_exempt")
 
 
 def create(world: World, params: Object) -> Object:
@@ -22,7 +22,7 @@ def create(world: World, params: Object) -> Object:
             "id": customer_id,
             "object": "customer",
             "address": emptied(params.get("address")),
-            "balance": params.get("balance", 0),
+            "balance": 0,
             "created": world.now,
             "currency": None,
             "customer_account": None,
@@ -46,7 +46,7 @@ def create(world: World, params: Object) -> Object:
             "preferred_locales": params.get("preferred_locales", []),
             "shipping": None,
             "tax_exempt": params.get("tax_exempt") or "none",
-            "test_clock": None,
+            "test_clock": params.get("test_clock"),
         },
     )
     events.emit(world, "customer.created", customer)

@@ -30,11 +30,12 @@ def queue(world: World, event: Object, endpoint: Object) -> Object:
         {
             "id": f"delivery_{world.store.count('delivery'):08}",
             "event": event["id"],
+            "account": world.store.account,
             "type": event["type"],
             "endpoint": endpoint["id"],
             "state": WAITING,
             "attempts": 0,
-            "due_at": world.now,
+            "due_at": world.courier_now,
             "last_status": None,
             "last_problem": None,
         },
@@ -43,7 +44,7 @@ def queue(world: World, event: Object, endpoint: Object) -> Object:
 
 def due(world: World) -> list[Object]:
     """Return the deliveries whose time has come, first due first."""
-    return sorted((each for each in world.store.where(KIND, state=WAITING) if each["due_at"] <= world.now), key=lambda each: each["due_at"])
+    return world.store.due(KIND, until=world.courier_now)
 
 
 def record(world: World, delivery_id: str, *, status: int | None, problem: str | None) -> None:
@@ -59,7 +60,7 @@ def record(world: World, delivery_id: str, *, status: int | None, problem: str |
     elif attempts > len(RETRY_S):
         facts["state"] = FAILED
     else:
-        facts["due_at"] = world.now + RETRY_S[attempts - 1]
+        facts["due_at"] = world.courier_now + RETRY_S[attempts - 1]
     world.store.change(KIND, delivery_id, **facts)
 
 

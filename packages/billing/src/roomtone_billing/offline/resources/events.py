@@ -29,7 +29,7 @@ def emit(world: World, event_type: str, value: Object, *, before: Object | None 
             "id": world.new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
-            "created": world.now,
+            "created": world.courier_now,
             "data": data,
             "livemode": False,
             "pending_webhooks": len(endpoints),
@@ -44,7 +44,7 @@ def emit(world: World, event_type: str, value: Object, *, before: Object | None 
 
 def forget_old(world: World) -> None:
     """Drop events older than 30 days, and their finished deliveries, as Stripe does."""
-    oldest = world.now - KEPT_S
+    oldest = world.courier_now - KEPT_S
     waiting = {each["event"] for each in world.store.where(deliveries.KIND, state=deliveries.WAITING)}
     old = {each["id"] for each in world.store.all(KIND) if each["created"] < oldest} - waiting
     for event_id in old:

@@ -1,11 +1,15 @@
-"""Invoice lines: what each amount is for."""
+"""Invoice lines: what each amount is for, what discounts take off it, and the tax it bears."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from .. import totals
 from ..objects import Object
+from ..totals import Cut, Position, Worked
 from ..world import World
+from . import tax_rates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,55 +19,102 @@ class Line:
     Attributes:
         amount: minor units; negative for a credit.
         start, end: the period it pays for, unix seconds.
-        is_proration: part of a period, because something changed in the middle.
+        subscription, subscription_item: what it belongs to; None for an invoice item on its own.
+        invoice_item: the invoice item it comes from.
+        is_proration: part of a period, because something changed in the middle; its amount has the discounts inside already.
+        rates: ids of the line's own tax rates; empty takes the invoice's.
     """
 
     amount: int
-    description: str
-    price: Object
-    quantity: int
+    description: str | None
     start: int
     end: int
-    subscription: str
-    subscription_item: str
+    price: Object | None = None
+    currency: str = ""
+    quantity: int = 1
+    subscription: str | None = None
+    subscription_item: str | None = None
+    invoice_item: str | None = None
     is_proration: bool = False
+    is_discountable: bool = True
+    rates: Sequence[str] = ()
+    metadata: Object | None = None
+
+    def taxed(self, default: Sequence[str]) -> Line:
+        """Return the line with the invoice's tax rates where it has none of its own."""
+        return self if self.rates else replace(self, rates=tuple(default))
 
 
-def build(world: World, line: Line, *, invoice_id: str, metadata: dict[str, str]) -> Object:
-    """Return the line as Stripe shows it."""
+def build_all(world: World, lines: Sequence[Line], *, cuts: Sequence[Cut], invoice_id: str, metadata: Object) -> list[Object]:
+    """Return the lines as Stripe shows them, discounted and taxed."""
+    worked = totals.work_out([_position(world, line) for line in lines], cuts)
+    return [
+        _build(world, line, each, cuts=cuts, invoice_id=invoice_id, metadata=metadata) for line, each in zip(lines, worked, strict=True)
+    ]
+
+
+def _position(world: World, line: Line) -> Position:
+    return Position(
+        amount=line.amount,
+        product=line.price["product"] if line.price else None,
+        is_discountable=line.is_discountable and not line.is_proration,
+        rates=tuple(tax_rates.to_rate(world.store.get(tax_rates.KIND, each)) for each in line.rates),
+    )
+
+
+def _build(world: World, line: Line, worked: Worked, *, cuts: Sequence[Cut], invoice_id: str, metadata: Object) -> Object:
+    taken = [{"amount": amount, "discount": cut.discount} for amount, cut in zip(worked.discounts, cuts, strict=True) if amount]
     return {
         "id": world.new_id("il"),
         "object": "line_item",
         "amount": line.amount,
-        "currency": line.price["currency"],
+        "currency": line.price["currency"] if line.price else line.currency,
         "description": line.description,
-        "discount_amounts": [],
-        "discountable": not line.is_proration,
+        "discount_amounts": taken,
+        "discountable": line.is_discountable and not line.is_proration,
         "discounts": [],
         "invoice": invoice_id,
         "livemode": False,
-        "metadata": metadata,
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": None,
-                "proration": line.is_proration,
-                "proration_details": {"credited_items": None} if line.is_proration else None,
-                "subscription": line.subscription,
-                "subscription_item": line.subscription_item,
-            },
-            "type": "subscription_item_details",
-        },
+        "metadata": metadata if line.metadata is None else line.metadata,
+        "parent": _parent(line),
         "period": {"end": line.end, "start": line.start},
-        "pretax_credit_amounts": [],
-        "pricing": {
-            "price_details": {"price": line.price["id"], "product": line.price["product"]},
-            "type": "price_details",
-            "unit_amount_decimal": line.price["unit_amount_decimal"],
-        },
+        "pretax_credit_amounts": [{**each, "type": "discount"} for each in taken],
+        "pricing": _pricing(line),
         "quantity": line.quantity,
         "quantity_decimal": str(line.quantity),
         "subscription": line.subscription,
         "subtotal": line.amount,
-        "taxes": [],
+        "taxes": [_tax(world, rate, amount, worked.taxable) for rate, amount in zip(line.rates, worked.taxes, strict=True)],
+    }
+
+
+def _parent(line: Line) -> Object:
+    proration = {"proration": line.is_proration, "proration_details": {"credited_items": None} if line.is_proration else None}
+    if line.subscription_item is not None:
+        details = {"invoice_item": line.invoice_item, **proration, "subscription": line.subscription}
+        details["subscription_item"] = line.subscription_item
+        return {"invoice_item_details": None, "subscription_item_details": details, "type": "subscription_item_details"}
+    item = {"invoice_item": line.invoice_item, **proration, "subscription": line.subscription}
+    return {"invoice_item_details": item, "subscription_item_details": None, "type": "invoice_item_details"}
+
+
+def _pricing(line: Line) -> Object | None:
+    if line.price is None:
+        return {"type": "price_details", "unit_amount_decimal": str(line.amount)} if line.quantity == 1 else None
+    return {
+        "price_details": {"price": line.price["id"], "product": line.price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": line.price["unit_amount_decimal"],
+    }
+
+
+def _tax(world: World, rate_id: str, amount: int, taxable: int) -> Object:
+    rate = world.store.get(tax_rates.KIND, rate_id)
+    return {
+        "amount": amount,
+        "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
+        "tax_rate_details": {"tax_rate": rate_id},
+        "taxability_reason": "not_available",
+        "taxable_amount": taxable,
+        "type": "tax_rate_details",
     }

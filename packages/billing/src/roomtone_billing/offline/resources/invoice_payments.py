@@ -13,7 +13,8 @@ LINK = "payment_of_invoice"
 def create(world: World, invoice: Object, intent: Object) -> Object:
     """Add the open payment of a finalised invoice."""
     payment_id = world.new_id("inpay")
-    world.store.add(LINK, {"id": invoice["id"], "payment": payment_id})
+    world.store.replace(LINK, {"id": invoice["id"], "payment": payment_id})
+    world.store.add(LINK, {"id": intent["id"], "payment": payment_id})
     return world.store.add(
         KIND,
         {
@@ -33,9 +34,9 @@ def create(world: World, invoice: Object, intent: Object) -> Object:
     )
 
 
-def of(world: World, invoice_id: str) -> Object | None:
-    """Return an invoice's payment, or None when nothing had to be paid."""
-    link = world.store.find(LINK, invoice_id)
+def of(world: World, owner_id: str) -> Object | None:
+    """Return the payment of an invoice, or by a payment intent; None when there is none."""
+    link = world.store.find(LINK, owner_id)
     return world.store.find(KIND, link["payment"]) if link else None
 
 

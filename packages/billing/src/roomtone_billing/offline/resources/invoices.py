@@ -2,67 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import InvalidRequest
 from ..objects import Object, listing
 from ..world import World
-from . import customers, events, invoice_lines, invoice_payments, payment_intents
+from . import automatic_tax, balance_transactions, customers, discounts, events, invoice_lines, invoice_payments, invoice_sums, payment_intents
 from .invoice_lines import Line
 
 KIND = "invoice"
+DAY_S = 86400
+DESCRIPTIONS = {"manual": "Payment for Invoice", "subscription_create": "Subscription creation"}
+# What is worked out from the lines and the customer's balance.
+MONEY = (
+    "amount_due", "amount_paid", "amount_remaining", "ending_balance", "starting_balance", "subtotal", "subtotal_excluding_tax", "total",
+    "total_discount_amounts", "total_excluding_tax", "total_pretax_credit_amounts", "total_taxes",
+)  # fmt: skip
 
 
 def draft(
-    world: World, subscription: Object, lines: list[Line], *, reason: str, period: tuple[int, int], auto_advance: bool = True
+    world: World, billed: Object, lines: Sequence[Line], *, reason: str, period: tuple[int, int], auto_advance: bool = True, **values: Any
 ) -> Object:
-    """Add a draft with its lines and emit invoice.created."""
-    invoice = world.store.add(KIND, build(world, subscription, lines, reason=reason, period=period, invoice_id=world.new_id("in")))
-    invoice = world.store.change(KIND, invoice["id"], auto_advance=auto_advance)
+    """Add a draft with its lines and emit invoice.created; `values` are fields that differ from the usual."""
+    built = build(world, billed, lines, reason=reason, period=period, invoice_id=world.new_id("in"))
+    invoice = world.store.add(KIND, {**built, "auto_advance": auto_advance, **values})
     events.emit(world, "invoice.created", invoice)
     return invoice
 
 
-def build(world: World, subscription: Object, lines: list[Line], *, reason: str, period: tuple[int, int], invoice_id: str) -> Object:
-    """Return a draft invoice without keeping it (a preview is just that)."""
-    customer = world.store.get(customers.KIND, subscription["customer"])
-    metadata = subscription["metadata"]
-    shown = [invoice_lines.build(world, line, invoice_id=invoice_id, metadata=metadata) for line in lines]
-    total = sum(line.amount for line in lines)
+def build(world: World, billed: Object, lines: Sequence[Line], *, reason: str, period: tuple[int, int], invoice_id: str) -> Object:
+    """Return a draft invoice without keeping it (a preview is just that).
+
+    Args:
+        billed: the subscription, or what `standalone` returns for an invoice without one.
+    """
+    customer = world.store.get(customers.KIND, billed["customer"])
+    rates = billed["default_tax_rates"] or automatic_tax.rates(world, customer, billed["automatic_tax"])
+    cuts = discounts.cuts(world, billed["discounts"], currency=billed["currency"])
+    taxed = [line.taxed([each["id"] for each in rates]) for line in lines]
+    metadata = billed["metadata"] if billed["id"] else {}
+    shown = invoice_lines.build_all(world, taxed, cuts=cuts, invoice_id=invoice_id, metadata=metadata)
+    totals = invoice_sums.sums(shown)
     return {
         **_blank(world, customer),
         "id": invoice_id,
         "object": "invoice",
-        **amounts(total=total, balance=customer["balance"]),
+        **totals,
+        **invoice_sums.dues(total=totals["total"], balance=customer["balance"]),
+        "automatic_tax": automatic_tax.shown(billed["automatic_tax"]),
         "billing_reason": reason,
-        "collection_method": subscription["collection_method"],
+        "collection_method": billed["collection_method"],
         "created": world.now,
-        "currency": subscription["currency"],
+        "currency": billed["currency"],
+        "default_tax_rates": billed["default_tax_rates"],
+        "discounts": [cut.discount for cut in cuts],
+        "due_date": None if billed["days_until_due"] is None else world.now + billed["days_until_due"] * DAY_S,
         "lines": listing(shown, url=f"/v1/invoices/{invoice_id}/lines"),
-        "parent": {
-            "quote_details": None,
-            "subscription_details": {"metadata": metadata, "subscription": subscription["id"]},
-            "type": "subscription_details",
-        },
+        "parent": _parent(billed),
         "period_end": period[1],
         "period_start": period[0],
         "status": "draft",
     }
 
 
-def amounts(*, total: int, balance: int) -> Object:
-    """Return the amounts of an unpaid invoice, given its total and the customer's balance (negative: credit of the customer)."""
-    due = max(0, total + balance)
+def standalone(customer_id: str, *, currency: str, **values: Any) -> Object:
+    """Return what an invoice without a subscription is made from."""
     return {
-        "amount_due": due,
-        "amount_paid": 0,
-        "amount_remaining": due,
-        "ending_balance": None,
-        "starting_balance": balance,
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
-        "total": total,
-        "total_excluding_tax": total,
+        "id": None,
+        "automatic_tax": {"enabled": False},
+        "collection_method": "charge_automatically",
+        "currency": currency,
+        "customer": customer_id,
+        "days_until_due": None,
+        "discounts": [],
+        "metadata": {},
+        **values,
     }
 
 
@@ -75,7 +90,7 @@ def finalize(world: World, invoice_id: str) -> Object:
     before = _in_status(world, invoice_id, "draft", verb="finalized")
     customer = world.store.get(customers.KIND, before["customer"])
     total, balance = before["total"], customer["balance"]
-    facts = amounts(total=total, balance=balance)
+    facts = invoice_sums.dues(total=total, balance=balance)
     invoice = world.store.change(
         KIND,
         invoice_id,
@@ -88,9 +103,12 @@ def finalize(world: World, invoice_id: str) -> Object:
         status="open",
         status_transitions={**before["status_transitions"], "finalized_at": world.now},
     )
-    customers.change(world, customer["id"], balance=invoice["ending_balance"], currency=invoice["currency"])
+    customers.change(world, customer["id"], currency=invoice["currency"])
+    if used := invoice["ending_balance"] - balance:
+        applied = {"kind": "applied_to_invoice", "currency": invoice["currency"], "invoice": invoice_id}
+        balance_transactions.move(world, customer["id"], used, **applied)
     if invoice["amount_due"] > 0:
-        description = "Subscription creation" if invoice["billing_reason"] == "subscription_create" else "Subscription update"
+        description = DESCRIPTIONS.get(invoice["billing_reason"], "Subscription update")
         intent = payment_intents.create(
             world, amount=invoice["amount_due"], currency=invoice["currency"], customer=customer["id"], description=description
         )
@@ -99,14 +117,19 @@ def finalize(world: World, invoice_id: str) -> Object:
     return invoice if invoice["amount_due"] > 0 else mark_paid(world, invoice_id)
 
 
-def mark_paid(world: World, invoice_id: str) -> Object:
-    """Close an open invoice as paid in full, and emit invoice.paid and invoice.payment_succeeded."""
+def mark_paid(world: World, invoice_id: str, *, is_off_stripe: bool = False) -> Object:
+    """Close an open invoice as paid in full, and emit invoice.paid and invoice.payment_succeeded.
+
+    Args:
+        is_off_stripe: the money came another way, so no intent and no charge brought it.
+    """
     before = world.store.get(KIND, invoice_id)
     due = before["amount_due"]
     invoice = world.store.change(
         KIND,
         invoice_id,
         amount_paid=due,
+        amount_paid_off_stripe=due if is_off_stripe else 0,
         amount_remaining=0,
         attempted=True,
         attempt_count=before["attempt_count"] + (1 if due else 0),
@@ -116,7 +139,10 @@ def mark_paid(world: World, invoice_id: str) -> Object:
         status_transitions={**before["status_transitions"], "paid_at": world.now},
     )
     payment = invoice_payments.of(world, invoice_id)
-    if payment is not None:
+    if payment is not None and is_off_stripe:
+        invoice_payments.cancel(world, payment)
+        payment_intents.cancel(world, payment["payment"]["payment_intent"])
+    elif payment is not None:
         invoice_payments.mark_paid(world, payment)
     events.emit(world, "invoice.updated", invoice, before=before)
     events.emit(world, "invoice.paid", invoice)
@@ -137,13 +163,23 @@ def note_failure(world: World, invoice_id: str, *, next_attempt: int | None, nee
     return invoice
 
 
+def mark_uncollectible(world: World, invoice_id: str) -> Object:
+    """Write an open invoice off; it can still be paid."""
+    before = _in_status(world, invoice_id, "open", verb="marked uncollectible")
+    transitions = {**before["status_transitions"], "marked_uncollectible_at": world.now}
+    facts = {"status": "uncollectible", "auto_advance": False, "next_payment_attempt": None, "status_transitions": transitions}
+    invoice = change(world, invoice_id, **facts)
+    events.emit(world, "invoice.marked_uncollectible", invoice)
+    return invoice
+
+
 def void(world: World, invoice_id: str) -> Object:
     """Give up on an open invoice; the customer's balance that it used comes back."""
-    before = _in_status(world, invoice_id, "open", verb="voided")
+    before = _in_status(world, invoice_id, "open", "uncollectible", verb="voided")
     used = before["starting_balance"] - before["ending_balance"]
     if used:
-        customer = world.store.get(customers.KIND, before["customer"])
-        customers.change(world, customer["id"], balance=customer["balance"] + used)
+        undone = {"kind": "unapplied_from_invoice", "currency": before["currency"], "invoice": invoice_id}
+        balance_transactions.move(world, before["customer"], used, **undone)
     transitions = {**before["status_transitions"], "voided_at": world.now}
     invoice = change(world, invoice_id, status="void", auto_advance=False, next_payment_attempt=None, status_transitions=transitions)
     payment = invoice_payments.of(world, invoice_id)
@@ -163,9 +199,10 @@ def change(world: World, invoice_id: str, **values: Any) -> Object:
     return after
 
 
-def subscription_id(invoice: Object) -> str:
-    """Return the subscription an invoice belongs to."""
-    return str(invoice["parent"]["subscription_details"]["subscription"])
+def subscription_id(invoice: Object) -> str | None:
+    """Return the subscription an invoice belongs to; None when it stands alone."""
+    parent = invoice["parent"]
+    return str(parent["subscription_details"]["subscription"]) if parent and parent["subscription_details"] else None
 
 
 def intent_id(world: World, invoice_id: str) -> str | None:
@@ -174,9 +211,16 @@ def intent_id(world: World, invoice_id: str) -> str | None:
     return payment["payment"]["payment_intent"] if payment else None
 
 
-def _in_status(world: World, invoice_id: str, status: str, *, verb: str) -> Object:
+def _parent(billed: Object) -> Object | None:
+    if billed["id"] is None:
+        return None
+    details = {"metadata": billed["metadata"], "subscription": billed["id"]}
+    return {"quote_details": None, "subscription_details": details, "type": "subscription_details"}
+
+
+def _in_status(world: World, invoice_id: str, *statuses: str, verb: str) -> Object:
     invoice = world.store.get(KIND, invoice_id)
-    if invoice["status"] != status:
+    if invoice["status"] not in statuses:
         raise InvalidRequest(f"This invoice is {invoice['status']}, so it can't be {verb}.", code="invoice_not_editable")
     return invoice
 
@@ -193,7 +237,6 @@ def _blank(world: World, customer: Object) -> Object:
         "attempt_count": 0,
         "attempted": False,
         "auto_advance": True,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None},
         "automatically_finalizes_at": None,
         "custom_fields": None,
         "customer": customer["id"],
@@ -207,10 +250,7 @@ def _blank(world: World, customer: Object) -> Object:
         "customer_tax_ids": [],
         "default_payment_method": None,
         "default_source": None,
-        "default_tax_rates": [],
         "description": None,
-        "discounts": [],
-        "due_date": None,
         "effective_at": None,
         "footer": None,
         "from_invoice": None,
@@ -234,8 +274,5 @@ def _blank(world: World, customer: Object) -> Object:
         "statement_descriptor": None,
         "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
         "test_clock": None,
-        "total_discount_amounts": [],
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
         "webhooks_delivered_at": None,
     }

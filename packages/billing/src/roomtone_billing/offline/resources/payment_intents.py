@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..cards import Decline
 from ..objects import Object
 from ..world import World
@@ -10,8 +12,8 @@ from . import events
 KIND = "payment_intent"
 
 
-def create(world: World, *, amount: int, currency: str, customer: str, description: str) -> Object:
-    """Add an intent that waits for a payment method."""
+def create(world: World, *, amount: int, currency: str, customer: str | None, description: str | None, **values: Any) -> Object:
+    """Add an intent that waits for a payment method; `values` are fields that differ from the usual."""
     intent_id = world.new_id("pi")
     intent = world.store.add(
         KIND,
@@ -56,6 +58,7 @@ def create(world: World, *, amount: int, currency: str, customer: str, descripti
             "status": "requires_payment_method",
             "transfer_data": None,
             "transfer_group": None,
+            **values,
         },
     )
     events.emit(world, "payment_intent.created", intent)
@@ -68,7 +71,8 @@ def succeed(world: World, intent_id: str, charge: Object) -> Object:
         KIND,
         intent_id,
         status="succeeded",
-        amount_received=charge["amount"],
+        amount_received=charge["amount_captured"],
+        amount_capturable=0,
         latest_charge=charge["id"],
         payment_method=charge["payment_method"],
         last_payment_error=None,
@@ -76,6 +80,35 @@ def succeed(world: World, intent_id: str, charge: Object) -> Object:
     )
     events.emit(world, "payment_intent.succeeded", intent)
     return intent
+
+
+def reserve(world: World, intent_id: str, charge: Object) -> Object:
+    """The money is reserved and waits to be captured."""
+    intent = change(
+        world,
+        intent_id,
+        status="requires_capture",
+        amount_capturable=charge["amount"],
+        latest_charge=charge["id"],
+        payment_method=charge["payment_method"],
+        last_payment_error=None,
+        next_action=None,
+    )
+    events.emit(world, "payment_intent.amount_capturable_updated", intent)
+    return intent
+
+
+def process(world: World, intent_id: str, charge: Object) -> Object:
+    """The bank has been asked; the answer comes in some days."""
+    facts = {"latest_charge": charge["id"], "payment_method": charge["payment_method"], "last_payment_error": None, "next_action": None}
+    intent = change(world, intent_id, status="processing", **facts)
+    events.emit(world, "payment_intent.processing", intent)
+    return intent
+
+
+def change(world: World, intent_id: str, **values: Any) -> Object:
+    """Replace fields; payment intents have no updated event."""
+    return world.store.change(KIND, intent_id, **values)
 
 
 def fail(world: World, intent_id: str, *, charge: Object | None, decline: Decline, method: Object) -> Object:
@@ -109,8 +142,10 @@ def require_action(world: World, intent_id: str, *, method: Object, url: str) ->
     return intent
 
 
-def cancel(world: World, intent_id: str) -> Object:
-    """Nothing more will be taken: the invoice is void."""
-    intent = world.store.change(KIND, intent_id, status="canceled", canceled_at=world.now, cancellation_reason="void_invoice")
+def cancel(world: World, intent_id: str, *, reason: str | None = "void_invoice") -> Object:
+    """Nothing more will be taken."""
+    intent = change(
+        world, intent_id, status="canceled", canceled_at=world.now, cancellation_reason=reason, amount_capturable=0, next_action=None
+    )
     events.emit(world, "payment_intent.canceled", intent)
     return intent

@@ -38,13 +38,12 @@ def create(
                 "phone": emptied(given.get("phone")),
                 "tax_id": None,
             },
-            "card": _card(card, month=month, year=year),
+            **_means(card, month=month, year=year),
             "created": world.now,
             "customer": None,
             "customer_account": None,
             "livemode": False,
             "metadata": merged_metadata({}, metadata),
-            "type": "card",
         },
     )
     world.store.add(VAULT, {"id": method["id"], "number": card.number, "is_set_up": False})
@@ -133,6 +132,20 @@ def default_for(world: World, subscription: Object | None, customer_id: str) -> 
         return str(subscription["default_payment_method"])
     customer = world.store.get(customers.KIND, customer_id)
     return customer["invoice_settings"]["default_payment_method"]  # type: ignore[no-any-return]
+
+
+def _means(card: cards.Card, *, month: int, year: int) -> Object:
+    if card.brand != "sepa_debit":
+        return {"type": "card", "card": _card(card, month=month, year=year)}
+    debit = {
+        "bank_code": card.number[4:12],
+        "branch_code": "",
+        "country": card.number[:2],
+        "fingerprint": hashlib.sha256(card.number.encode()).hexdigest()[:16],
+        "generated_from": {"charge": None, "setup_attempt": None},
+        "last4": card.last4,
+    }
+    return {"type": "sepa_debit", "sepa_debit": debit}
 
 
 def _card(card: cards.Card, *, month: int, year: int) -> Object:

@@ -23,23 +23,21 @@ class Wanted:
     quantity: int = 1
     item_id: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    tax_rates: tuple[Object, ...] = ()
 
 
 def create(
     world: World,
+    subscription_id: str,
     *,
     customer: str,
     wanted: list[Wanted],
     period: tuple[int, int],
+    status: str,
     trial_end: int | None,
-    default_payment_method: str | None,
-    metadata: dict[str, str],
-    description: str | None = None,
-    missing_payment_method: str = "create_invoice",
-    save_default_payment_method: str = "off",
+    **values: Any,
 ) -> Object:
-    """Add a subscription, trialing or incomplete, and emit customer.subscription.created."""
-    subscription_id = world.new_id("sub")
+    """Add a subscription and emit customer.subscription.created; `values` are fields that differ from the usual."""
     items = [build_item(world, subscription_id, each, period=period) for each in wanted]
     subscription = world.store.add(
         KIND,
@@ -50,19 +48,11 @@ def create(
             "billing_cycle_anchor": trial_end or period[0],
             "currency": wanted[0].price["currency"],
             "customer": customer,
-            "default_payment_method": default_payment_method,
-            "description": description,
             "items": listing(items, url=f"/v1/subscription_items?subscription={subscription_id}"),
-            "metadata": metadata,
-            "payment_settings": {
-                "payment_method_options": None,
-                "payment_method_types": None,
-                "save_default_payment_method": save_default_payment_method,
-            },
-            "status": "trialing" if trial_end else "incomplete",
+            "status": status,
             "trial_end": trial_end,
-            "trial_settings": {"end_behavior": {"missing_payment_method": missing_payment_method}},
             "trial_start": world.now if trial_end else None,
+            **values,
         },
     )
     events.emit(world, "customer.subscription.created", subscription)
@@ -86,7 +76,7 @@ def build_item(world: World, subscription_id: str, wanted: Wanted, *, period: tu
         "price": wanted.price,
         "quantity": wanted.quantity,
         "subscription": subscription_id,
-        "tax_rates": [],
+        "tax_rates": list(wanted.tax_rates),
     }
 
 
@@ -194,7 +184,9 @@ def _blank(world: World) -> Object:
         "created": world.now,
         "customer_account": None,
         "days_until_due": None,
+        "default_payment_method": None,
         "default_source": None,
+        "description": None,
         "default_tax_rates": [],
         "discounts": [],
         "ended_at": None,
@@ -208,9 +200,11 @@ def _blank(world: World) -> Object:
         "latest_invoice": None,
         "livemode": False,
         "managed_payments": None,
+        "metadata": {},
         "next_pending_invoice_item_invoice": None,
         "on_behalf_of": None,
         "pause_collection": None,
+        "payment_settings": {"payment_method_options": None, "payment_method_types": None, "save_default_payment_method": "off"},
         "pending_invoice_item_interval": None,
         "pending_setup_intent": None,
         "pending_update": None,
@@ -219,4 +213,5 @@ def _blank(world: World) -> Object:
         "status_details": None,
         "test_clock": None,
         "transfer_data": None,
+        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
     }

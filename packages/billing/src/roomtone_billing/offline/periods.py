@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime, timedelta
 
-from ..objects import Object
+from .objects import Object
 
 
 def period_end(anchor: int, recurring: Object, *, after: int) -> int:
@@ -36,12 +36,13 @@ def _step(start: datetime, recurring: Object, number: int) -> datetime:
         case "week":
             return start + timedelta(weeks=count)
         case "month":
-            return _months_later(start, count)
+            return months_later(start, count)
         case _:
-            return _months_later(start, 12 * count)
+            return months_later(start, 12 * count)
 
 
-def _months_later(start: datetime, months: int) -> datetime:
+def months_later(start: datetime, months: int) -> datetime:
+    """Return the same day some months on, or the month's last day where that is earlier."""
     years, month = divmod(start.month - 1 + months, 12)
     year = start.year + years
     return start.replace(year=year, month=month + 1, day=min(start.day, calendar.monthrange(year, month + 1)[1]))

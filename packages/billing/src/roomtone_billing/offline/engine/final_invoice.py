@@ -1,0 +1,30 @@
+"""The last invoice of a subscription that is cancelled with `invoice_now`: what still waits, and maybe a credit for the rest."""
+
+from __future__ import annotations
+
+from ..objects import Object
+from ..resources import invoice_items, products, subscriptions
+from ..world import World
+from . import collection, cycle, debited, drafting, proration
+
+
+def bill(world: World, subscription: Object, *, prorates: bool) -> Object | None:
+    """Bill what waits for the next invoice, with a credit for the unused time when asked for; None when nothing waits."""
+    lines = cycle.pending_lines(world, subscription["id"])
+    if prorates and subscription["status"] != "trialing":
+        lines += [_credit(world, item) for item in subscriptions.items(subscription)]
+    customer, currency = subscription["customer"], subscription["currency"]
+    if not lines and not invoice_items.pending(world, customer, subscription=subscription["id"], currency=currency):
+        return None
+    for each in list(world.store.where(cycle.PENDING_LINE, subscription=subscription["id"])):
+        world.store.remove(cycle.PENDING_LINE, each["id"])
+    draft = drafting.open_draft(world, subscription, lines, reason="subscription_update", period=(world.now, world.now))
+    subscriptions.change(world, subscription["id"], latest_invoice=draft["id"])
+    invoice = cycle.finalize(world, draft["id"])
+    if invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
+        collection.collect(world, invoice["id"])
+    return invoice
+
+
+def _credit(world: World, item: Object) -> proration.Line:
+    return proration.credit(item, name=products.name_of(world, item), at=world.now, debited=debited.amount(world, item))

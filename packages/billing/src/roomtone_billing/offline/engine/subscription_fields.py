@@ -1,0 +1,97 @@
+"""Reads the parameters that set a subscription's own fields, for its creation and for every later change."""
+
+from __future__ import annotations
+
+from .. import agenda
+from ..errors import InvalidRequest
+from ..objects import Object, emptied, merged_metadata
+from ..resources import automatic_tax, discounts, prices, subscriptions, tax_rates
+from ..resources.invoice_lines import Line
+from ..world import World
+from . import cycle
+
+NEW: Object = {
+    "id": None,
+    "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
+    "collection_method": "charge_automatically",
+    "days_until_due": None,
+    "metadata": {},
+    "payment_settings": {"payment_method_options": None, "payment_method_types": None, "save_default_payment_method": "off"},
+}
+
+
+def read(world: World, params: Object, before: Object, customer: Object) -> Object:
+    """Return the fields that the parameters set.
+
+    Args:
+        before: the subscription, or `NEW`.
+    """
+    fields: Object = {name: emptied(params[name]) for name in ("description", "on_behalf_of", "trial_settings") if name in params}
+    if "metadata" in params:
+        fields["metadata"] = merged_metadata(before["metadata"], params["metadata"])
+    if "payment_settings" in params:
+        fields["payment_settings"] = {**before["payment_settings"], **params["payment_settings"]}
+    if "default_tax_rates" in params:
+        fields["default_tax_rates"] = tax_rates.named(world, params["default_tax_rates"], param="default_tax_rates")
+    if "automatic_tax" in params:
+        automatic_tax.refuse_unknown_place(customer, params["automatic_tax"])
+        enabled = params["automatic_tax"]["enabled"]
+        fields["automatic_tax"] = {"disabled_reason": None, "enabled": enabled, "liability": {"type": "self"} if enabled else None}
+    if "application_fee_percent" in params:
+        fields["application_fee_percent"] = emptied(params["application_fee_percent"])
+    if "transfer_data" in params:
+        fields["transfer_data"] = params["transfer_data"] and {"amount_percent": None, "destination": params["transfer_data"]["destination"]}
+    return {**fields, **_collection(params, before), **_mode(params), **_later(world, params, before)}
+
+
+def extra_lines(world: World, params: Object) -> list[Line]:
+    """Return the lines of `add_invoice_items`: one-off prices on the first invoice."""
+    lines = []
+    for place, each in enumerate(params.get("add_invoice_items", [])):
+        price = world.store.get(prices.KIND, each.get("price", ""), param=f"add_invoice_items[{place}][price]")
+        quantity = each.get("quantity", 1)
+        product = world.store.get("product", price["product"])
+        amount = price["unit_amount"] * quantity
+        lines.append(Line(amount=amount, description=product["name"], start=world.now, end=world.now, price=price, quantity=quantity))
+    return lines
+
+
+def _collection(params: Object, before: Object) -> Object:
+    method = params.get("collection_method", before["collection_method"])
+    days = params.get("days_until_due", before["days_until_due"])
+    if (method == "send_invoice") != (days is not None):
+        raise InvalidRequest("`days_until_due` belongs to `collection_method=send_invoice`, which needs it.", param="days_until_due")
+    return {"collection_method": method, "days_until_due": days}
+
+
+def _mode(params: Object) -> Object:
+    kind = params.get("billing_mode", {}).get("type", "flexible")
+    if kind != "flexible":
+        raise InvalidRequest("The offline Stripe has flexible billing mode only.", param="billing_mode[type]", status=501)
+    return {}
+
+
+def _later(world: World, params: Object, before: Object) -> Object:
+    """What only a running subscription has: a paused collection, other discounts."""
+    if before["id"] is None:
+        return {}
+    fields: Object = {}
+    if "pause_collection" in params:
+        fields["pause_collection"] = _pause(world, params["pause_collection"], before["id"])
+    if "discounts" in params:
+        amount = sum(each["price"]["unit_amount"] * each["quantity"] for each in subscriptions.items(before))
+        given = params["discounts"] or []
+        applied = [discounts.apply(world, each, customer=before["customer"], amount=amount, subscription=before["id"]) for each in given]
+        fields["discounts"] = [each["id"] for each in applied]
+        for gone in set(before["discounts"]) - set(fields["discounts"]):
+            discounts.end(world, gone)
+    return fields
+
+
+def _pause(world: World, asked: Object | str, subscription_id: str) -> Object | None:
+    agenda.cancel(world, cycle.RESUME_COLLECTION, subscription_id)
+    if not isinstance(asked, dict):
+        return None
+    if asked.get("resumes_at"):
+        agenda.plan(world, cycle.RESUME_COLLECTION, subscription_id, at=asked["resumes_at"])
+    return {"behavior": asked["behavior"], "resumes_at": asked.get("resumes_at")}
