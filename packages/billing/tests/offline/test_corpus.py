@@ -75,7 +75,12 @@ def test_the_sdks_own_request_gets_an_answer_of_stripes_shape(sandbox, shapes, j
 
 def test_a_differing_judge_would_be_noticed(shapes, judge):
     customer = FIXTURES["customer"]
-    broken = [{**customer, "created": "today"}, {**customer, "livemode": None}, {**customer, "extra": 1}, {**customer, "tax_exempt": "maybe"}]
+    broken = [
+        {**customer, "created": "today"},
+        {**customer, "livemode": None},
+        {**customer, "extra": 1},
+        {**customer, "tax_exempt": "maybe"},
+    ]
 
     assert [bool(shapes.problems(each)) for each in broken] == [True] * 4
     assert [bool(judge.problems(each)) for each in broken] == [True] * 4

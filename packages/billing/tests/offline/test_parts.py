@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomtone_billing.offline import CardDeclined, InvalidRequest, StripeError, cards, money
-from roomtone_billing.offline import periods
+from roomtone_billing.offline import CardDeclined, InvalidRequest, StripeError, cards, money, periods
 from roomtone_billing.offline.engine import proration
 from roomtone_billing.offline.forms import decode
 from roomtone_billing.offline.ids import make_id

@@ -4,4 +4,14 @@ from .courier import Chaos
 from .errors import CardDeclined, IdempotencyMismatch, InvalidRequest, NotSupported, OfflineOnly, ShapeMismatch, StripeError
 from .offline_stripe import OfflineStripe
 
-__all__ = ["CardDeclined", "Chaos", "IdempotencyMismatch", "InvalidRequest", "NotSupported", "OfflineOnly", "OfflineStripe", "ShapeMismatch", "StripeError"]
+__all__ = [
+    "CardDeclined",
+    "Chaos",
+    "IdempotencyMismatch",
+    "InvalidRequest",
+    "NotSupported",
+    "OfflineOnly",
+    "OfflineStripe",
+    "ShapeMismatch",
+    "StripeError",
+]

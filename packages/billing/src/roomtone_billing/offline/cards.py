@@ -86,9 +86,7 @@ CARDS = (
     Card(number="4000056655665556", brand="visa", aliases=("pm_card_visa_debit",), about="Succeeds (debit)", funding="debit"),
     Card(number="5555555555554444", brand="mastercard", aliases=("pm_card_mastercard",), about="Succeeds"),
     Card(number="378282246310005", brand="amex", aliases=("pm_card_amex",), about="Succeeds"),
-    Card(
-        number="4000000000000259", brand="visa", aliases=("pm_card_createDispute",), about="Is disputed as fraudulent", disputes=True
-    ),
+    Card(number="4000000000000259", brand="visa", aliases=("pm_card_createDispute",), about="Is disputed as fraudulent", disputes=True),
     Card(
         number="4000002500003155",
         brand="visa",

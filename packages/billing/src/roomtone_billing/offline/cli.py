@@ -23,7 +23,15 @@ from .server import Server
 @click.option("--validate", is_flag=True, help="Hold every answer and webhook against Stripe's own specification.")
 @click.option("--business", default="Offline sandbox", show_default=True, help="The seller's name on pages and invoices.")
 def offline_stripe(
-    *, port: int, store: Path | None, webhook_url: str | None, webhook_secret: str, seed: int, after_retries: str, validate: bool, business: str
+    *,
+    port: int,
+    store: Path | None,
+    webhook_url: str | None,
+    webhook_secret: str,
+    seed: int,
+    after_retries: str,
+    validate: bool,
+    business: str,
 ) -> None:
     """Serve an offline Stripe on 127.0.0.1. Not Stripe, no money: for development and tests."""
     offline = OfflineStripe(

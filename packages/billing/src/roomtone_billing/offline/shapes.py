@@ -74,6 +74,9 @@ class Shapes:
             return [] if schema.get("nullable") or not schema.keys() - {"description"} else [f"{path}: null is not allowed"]
         if "anyOf" in schema:
             return self._any_of(value, schema["anyOf"], path)
+        return self._plain(value, schema, path)
+
+    def _plain(self, value: Any, schema: Object, path: str) -> list[str]:
         kind = schema.get("type")
         if kind and (not isinstance(value, KINDS[kind]) or (isinstance(value, bool) and kind != "boolean")):
             return [f"{path}: {value!r:.80} is no {kind}"]

@@ -100,9 +100,8 @@ def _delete_discount(world: World, call: Call) -> Object:
     if not subscription["discounts"]:
         raise missing("active discount for subscription", call.id, param="id")
     subscriptions.change(world, call.id, discounts=[])
-    ended = [discounts.end(world, each) for each in subscription["discounts"]][0]
-    shown = {name: ended[name] for name in ended if name not in ("end",)}
-    return {**shown, "deleted": True}
+    ended = [discounts.end(world, each) for each in subscription["discounts"]]
+    return {**{name: value for name, value in ended[0].items() if name != "end"}, "deleted": True}
 
 
 def _is_charged(subscription: Object) -> bool:

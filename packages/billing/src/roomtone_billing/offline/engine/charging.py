@@ -29,7 +29,8 @@ def attempt(world: World, intent_id: str, method_id: str, *, is_authenticated: b
     if intent["customer"] and customers.is_declining(world, intent["customer"]):
         decline = GENERIC
     elif method["type"] == "sepa_debit":
-        return _begin_debit(world, intent, method)
+        _begin_debit(world, intent, method)
+        return None
     elif payment_methods.needs_authentication(world, method_id) and not is_authenticated:
         payment_intents.require_action(world, intent_id, method=method, url=url or world.url(f"/3ds/{intent_id}"))
         return AUTHENTICATION

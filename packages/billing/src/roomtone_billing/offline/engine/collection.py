@@ -40,7 +40,7 @@ def collect(
     chosen = method_id or invoice["default_payment_method"] or payment_methods.default_for(world, subscription, invoice["customer"])
     intent_id = invoices.intent_id(world, invoice_id)
     assert intent_id is not None, "an open invoice has a payment intent"
-    decline = NO_CARD
+    decline: Decline | None = NO_CARD
     if chosen:
         attempt = {"is_authenticated": is_authenticated, "url": invoice["hosted_invoice_url"]}
         decline = charging.attempt(world, intent_id, chosen, **attempt)

@@ -9,7 +9,7 @@ from .. import agenda
 from ..errors import InvalidRequest
 from ..objects import Object
 from ..periods import period_end
-from ..resources import customers, discounts, events, invoice_items, invoices, payment_methods, prices, products, subscriptions
+from ..resources import customers, discounts, events, invoices, payment_methods, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
@@ -61,7 +61,7 @@ def start(
         discounts=[each["id"] for each in redeemed],
         **values,
     )
-    lines = [*_whole(world, subscriptions.items(subscription), is_trial=bool(trial_end)), *extra]
+    lines = [*whole_lines(world, subscriptions.items(subscription), is_trial=bool(trial_end)), *extra]
     invoice = drafting.open_draft(world, subscription, lines, reason="subscription_create", period=(now, now))
     subscriptions.change(world, subscription_id, latest_invoice=invoice["id"])
     if not trial_end:
@@ -133,9 +133,11 @@ def resume(world: World, subscription_id: str) -> Object:
     first = subscriptions.items(subscription)[0]
     boundary = period_end(now, first["price"]["recurring"], after=now)
     items = [{**each, "current_period_start": now, "current_period_end": boundary} for each in subscriptions.items(subscription)]
-    rolled = {"items": subscriptions.with_items(subscription, items), "billing_cycle_anchor": now}
-    invoice = drafting.open_draft(world, {**subscription, **rolled}, _whole(world, items), reason="subscription_update", period=(now, now))
-    subscriptions.change(world, subscription_id, **rolled, latest_invoice=invoice["id"])
+    moved = {"items": subscriptions.with_items(subscription, items), "billing_cycle_anchor": now}
+    invoice = drafting.open_draft(
+        world, {**subscription, **moved}, whole_lines(world, items), reason="subscription_update", period=(now, now)
+    )
+    subscriptions.change(world, subscription_id, **moved, latest_invoice=invoice["id"])
     _note_billed(world, subscription_id, invoice)
     _plan_period(world, subscription_id, boundary)
     return finalize(world, invoice["id"])
@@ -193,38 +195,6 @@ def announce_trial_end(world: World, subscription_id: str) -> None:
         events.emit(world, "customer.subscription.trial_will_end", subscription)
 
 
-def announce_renewal(world: World, subscription_id: str) -> None:
-    """Emit invoice.upcoming, a week before; that invoice has no id, because it does not exist yet."""
-    subscription = world.store.get(subscriptions.KIND, subscription_id)
-    if (
-        subscription["status"] not in ("active", "past_due", "trialing")
-        or subscription["cancel_at_period_end"]
-        or subscription["cancel_at"]
-    ):
-        return
-    preview = upcoming(world, subscription)
-    preview.pop("id")
-    events.emit(world, "invoice.upcoming", preview)
-
-
-def upcoming(world: World, subscription: Object, extra: list[Line] | None = None) -> Object:
-    """Return the next renewal's invoice without keeping it."""
-    _, boundary = subscriptions.period(subscription)
-    rolled = _rolled(subscription, boundary)
-    waiting = invoice_items.pending(world, subscription["customer"], subscription=subscription["id"], currency=subscription["currency"])
-    lines = [*(extra or []), *pending_lines(world, subscription["id"]), *_whole(world, rolled)]
-    lines += [invoice_items.line(world, each) for each in waiting]
-    shown = invoices.build(
-        world,
-        subscription,
-        lines,
-        reason="upcoming",
-        period=subscriptions.period(subscription),
-        invoice_id=f"upcoming_{world.new_id('in')}",
-    )
-    return {**shown, "next_payment_attempt": boundary + world.settings.draft_s}
-
-
 def pending_lines(world: World, subscription_id: str) -> list[Line]:
     """Return the prorations that wait for the next invoice."""
     return [Line(**each["line"]) for each in world.store.where(PENDING_LINE, subscription=subscription_id)]
@@ -232,8 +202,8 @@ def pending_lines(world: World, subscription_id: str) -> list[Line]:
 
 def _renew(world: World, subscription: Object, *, was_trial: bool) -> None:
     start_at, boundary = subscriptions.period(subscription)
-    items = _rolled(subscription, boundary)
-    lines = [*pending_lines(world, subscription["id"]), *_whole(world, items)]
+    items = rolled(subscription, boundary)
+    lines = [*pending_lines(world, subscription["id"]), *whole_lines(world, items)]
     for each in list(world.store.where(PENDING_LINE, subscription=subscription["id"])):
         world.store.remove(PENDING_LINE, each["id"])
     paused = subscription["pause_collection"]
@@ -264,7 +234,8 @@ def _note_billed(world: World, subscription_id: str, invoice: Object) -> None:
         discounts.end(world, each)
 
 
-def _rolled(subscription: Object, boundary: int) -> list[Object]:
+def rolled(subscription: Object, boundary: int) -> list[Object]:
+    """Return the items as the period after a boundary has them."""
     return [
         {
             **item,
@@ -275,7 +246,8 @@ def _rolled(subscription: Object, boundary: int) -> list[Object]:
     ]
 
 
-def _whole(world: World, items: list[Object], *, is_trial: bool = False) -> list[Line]:
+def whole_lines(world: World, items: list[Object], *, is_trial: bool = False) -> list[Line]:
+    """Return the lines for the whole period of items."""
     return [proration.whole(item, name=products.name_of(world, item), is_trial=is_trial) for item in items]
 
 

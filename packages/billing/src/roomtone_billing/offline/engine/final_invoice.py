@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..objects import Object
 from ..resources import invoice_items, products, subscriptions
+from ..resources.invoice_lines import Line
 from ..world import World
 from . import collection, cycle, debited, drafting, proration
 
@@ -26,5 +27,5 @@ def bill(world: World, subscription: Object, *, prorates: bool) -> Object | None
     return invoice
 
 
-def _credit(world: World, item: Object) -> proration.Line:
+def _credit(world: World, item: Object) -> Line:
     return proration.credit(item, name=products.name_of(world, item), at=world.now, debited=debited.amount(world, item))

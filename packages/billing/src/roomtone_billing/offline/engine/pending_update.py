@@ -23,7 +23,9 @@ def attempt(world: World, subscription: Object, change: plan_change.Change, *, b
         plan_change.apply(world, subscription, change, behavior=behavior)
         return
     fields, lines = plan_change.fields_after(world, subscription, change)
-    draft = drafting.open_draft(world, subscription, lines, reason="subscription_update", period=(world.now, world.now), takes_pending=False)
+    draft = drafting.open_draft(
+        world, subscription, lines, reason="subscription_update", period=(world.now, world.now), takes_pending=False
+    )
     world.store.add(KIND, {"id": draft["id"], "subscription": subscription_id, "fields": fields, "moves": change.moves_anchor})
     subscriptions.change(world, subscription_id, latest_invoice=draft["id"])
     if cycle.finalize(world, draft["id"])["status"] != "open":

@@ -112,9 +112,7 @@ def _lines(
         for item_id, item in old.items()
         if moves or item_id not in kept or (kept[item_id].price["id"], kept[item_id].quantity) != (item["price"]["id"], item["quantity"])
     ]
-    credited = [
-        proration.credit(item, name=products.name_of(world, item), at=at, debited=debited.amount(world, item)) for item in changed
-    ]
+    credited = [proration.credit(item, name=products.name_of(world, item), at=at, debited=debited.amount(world, item)) for item in changed]
     touched = {item["id"] for item in changed}
     debits = []
     for each in wanted:

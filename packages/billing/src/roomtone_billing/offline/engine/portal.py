@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..cards import Card, refusal
 from ..errors import InvalidRequest, OfflineOnly
 from ..objects import Object
-from ..resources import customers, invoices, payment_methods, portal_configurations, subscriptions
+from ..resources import customers, payment_methods, portal_configurations, subscriptions
 from ..resources.subscriptions import Wanted
 from ..world import World
 from . import collection, cycle, plan_change

@@ -7,14 +7,14 @@ from ..objects import Object
 from ..periods import period_end
 from ..resources import invoices, products, subscriptions
 from ..world import World
-from . import cycle, plan_change, proration
+from . import plan_change, proration, upcoming
 from .wanted import new_item, wanted_items
 
 
 def preview(world: World, subscription: Object, details: Object) -> Object:
     """Return the invoice that a change would bring (billed at once), else the next renewal's; nothing is kept."""
     if not details.get("items") and details.get("billing_cycle_anchor") != "now":
-        return cycle.upcoming(world, subscription)
+        return upcoming.upcoming(world, subscription)
     behavior = details.get("proration_behavior", "create_prorations")
     wanted = wanted_items(world, subscription, details.get("items", []))
     at = proration_moment(world, subscription, details)
@@ -25,7 +25,7 @@ def preview(world: World, subscription: Object, details: Object) -> Object:
         return invoices.build(
             world, subscription, list(change.lines), reason="upcoming", period=(world.now, world.now), invoice_id=invoice_id
         )
-    return cycle.upcoming(world, plan_change.changed(subscription, change), list(change.lines))
+    return upcoming.upcoming(world, plan_change.changed(subscription, change), list(change.lines))
 
 
 def preview_new(world: World, customer: Object, items: list[Object], *, trial_end: int | str | None) -> Object:

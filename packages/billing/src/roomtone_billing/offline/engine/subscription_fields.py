@@ -40,7 +40,10 @@ def read(world: World, params: Object, before: Object, customer: Object) -> Obje
     if "application_fee_percent" in params:
         fields["application_fee_percent"] = emptied(params["application_fee_percent"])
     if "transfer_data" in params:
-        fields["transfer_data"] = params["transfer_data"] and {"amount_percent": None, "destination": params["transfer_data"]["destination"]}
+        fields["transfer_data"] = params["transfer_data"] and {
+            "amount_percent": None,
+            "destination": params["transfer_data"]["destination"],
+        }
     return {**fields, **_collection(params, before), **_mode(params), **_later(world, params, before)}
 
 

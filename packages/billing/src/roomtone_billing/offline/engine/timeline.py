@@ -8,13 +8,13 @@ from datetime import datetime
 from .. import agenda
 from ..resources import checkout_sessions
 from ..world import Origin, World, moment
-from . import charging, collection, cycle, pending_update
+from . import charging, collection, cycle, pending_update, upcoming
 
 ACTIONS: Mapping[str, Callable[[World, str], None]] = {
     cycle.PERIOD_END: cycle.reach_period_end,
     cycle.FINALIZE: cycle.finalize_and_collect,
     cycle.TRIAL_WILL_END: cycle.announce_trial_end,
-    cycle.UPCOMING: cycle.announce_renewal,
+    cycle.UPCOMING: upcoming.announce_renewal,
     collection.RETRY: collection.retry,
     collection.EXPIRE_INCOMPLETE: collection.expire_incomplete,
     cycle.END_BY_DATE: cycle.end_by_date,

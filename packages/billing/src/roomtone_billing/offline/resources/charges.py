@@ -94,9 +94,7 @@ def capture(world: World, charge_id: str, amount: int) -> Object:
     """Take reserved money, all or a part; the rest is released."""
     before = world.store.get(KIND, charge_id)
     released = before["amount"] - amount
-    charge = world.store.change(
-        KIND, charge_id, captured=True, amount_captured=amount, amount_refunded=released, refunded=amount == 0
-    )
+    charge = world.store.change(KIND, charge_id, captured=True, amount_captured=amount, amount_refunded=released, refunded=amount == 0)
     events.emit(world, "charge.captured", charge, before=before)
     return charge
 

@@ -25,7 +25,7 @@ def create(world: World, params: Object) -> Object:
     coupon = world.store.replace(
         KIND,
         {
-            **{name: value for name, value in blank(KIND).items()},
+            **blank(KIND),
             "id": coupon_id,
             "amount_off": params.get("amount_off"),
             "created": world.now,

@@ -8,7 +8,17 @@ from typing import Any
 from ..errors import InvalidRequest
 from ..objects import Object, listing
 from ..world import World
-from . import automatic_tax, balance_transactions, customers, discounts, events, invoice_lines, invoice_payments, invoice_sums, payment_intents
+from . import (
+    automatic_tax,
+    balance_transactions,
+    customers,
+    discounts,
+    events,
+    invoice_lines,
+    invoice_payments,
+    invoice_sums,
+    payment_intents,
+)
 from .invoice_lines import Line
 
 KIND = "invoice"
