@@ -14,7 +14,10 @@ TenancyError
 ├── TenantUnavailable       the tenant's state refuses all work
 ├── TenantReadOnly          the database refused a write of a read-only tenant
 ├── IllegalMove             a lifecycle move that the table does not allow
+├── CatalogUnavailable      the catalog cannot be asked, and no answer is known
 ├── NoServer                no server has room, or the catalog names one that is not configured
+├── ServerDisabled          the tenant's server is switched off
+├── ServerExists            servers.add() of a name in use
 ├── BudgetExhausted         no connection within the wait
 ├── StampMismatch           a database that is not the tenant's
 ├── OperationBusy           another process works on it
@@ -136,13 +139,46 @@ class IllegalMove(TenancyError):
         super().__init__(f"Tenant {key!r} is {before} and cannot become {after}: see lifecycle.MOVES for what it can.")
 
 
-class NoServer(TenancyError):
-    """No configured server can take or reach the tenant."""
+class CatalogUnavailable(TenancyError):
+    """The catalog failed or did not answer in time, and nothing that was read before is young enough; the cause is chained."""
 
-    def __init__(self, wanted: str | None = None) -> None:
-        self.wanted = wanted
-        text = f"The server {wanted!r} is not among Tenancy(servers=...)" if wanted else "Every server is full"
-        super().__init__(f"{text}: add it, or raise a capacity.")
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"The catalog cannot be asked for {what[:80]!r}: answer 503 and try again; see the cause.")
+
+
+class NoServer(TenancyError):
+    """No server can take the tenant, or the one that has it is not known.
+
+    Args:
+        wanted: the server that is not known; None when a place for a new tenant was sought.
+        refusals: why servers could not take a new tenant, with how many each.
+    """
+
+    def __init__(self, wanted: str | None = None, *, refusals: Mapping[str, int] | None = None) -> None:
+        self.wanted, self.refusals = wanted, dict(refusals or {})
+        if wanted:
+            text = f"The server {wanted!r} is neither among Tenancy(servers=...) nor in the catalog: add it"
+        else:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in self.refusals.items()) or "there is none"
+            text = f"No server can take the tenant ({reasons}): add one, raise a capacity, or accept() on one again"
+        super().__init__(f"{text}.")
+
+
+class ServerDisabled(TenancyError):
+    """Somebody switched the server off: its tenants get no sessions, and nothing is made on it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The server {name!r} is disabled: answer 503, or let it work again with tenancy.servers.accept().")
+
+
+class ServerExists(TenancyError):
+    """The catalog has a server of this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"The server {name!r} is in the catalog already: choose another name, or change it with tenancy.servers.change().")
 
 
 class BudgetExhausted(TenancyError):

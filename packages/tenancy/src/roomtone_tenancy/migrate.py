@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from .key import PREFIX
 from .lease import Lease
 from .lifecycle import TenantState
 from .models import TenantRow
@@ -70,6 +71,15 @@ class Fleet:
             failed = select(TenantRow.key, TenantRow.migration_error).where(TenantRow.migration_error.is_not(None)).order_by(TenantRow.key)
             found += [f"{row.key}: the last migration failed ({row.migration_error})." for row in session.execute(failed)]
         return found
+
+    def orphans(self) -> list[str]:
+        """See `Tenancy.orphans`."""
+        of = self.of
+        known = of.templates.names() | {tenant.database for tenant in of.registry.all() if tenant.database}
+        accounted = {name for database in known for name in (database, *Place(database=database).roles)}
+        prefix = f"{PREFIX}{of.registry.installation()}_"
+        found = {name for site in of.sites.by_name.values() for name in site.provisioner.names(prefix)}
+        return sorted(found - accounted)
 
     def _behind(self, head: str) -> list[tuple[str, str]]:
         """Tenants not at head, oldest first. Those being provisioned end at head by themselves."""

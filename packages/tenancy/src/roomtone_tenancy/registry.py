@@ -4,68 +4,71 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Engine, Select, event, func, select
-from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy import Engine, Select, func, select
+from sqlalchemy.orm import Session
 
 from . import key as keys
-from .cache import LookupCache
+from .changes import EVERYTHING, Change
 from .errors import DomainTaken, NoServer, TenantExists, UnknownHost, UnknownTenant
 from .insertion import insert_if_absent
 from .lifecycle import TenantState, check_move
+from .lookups import Lookups, value_of
 from .models import DomainRow, InstallationRow, LifecycleRow, TenantRow
 from .resolve import normalise_host
 from .server import Server
 from .tenant import LifecycleEntry, Tenant
 
-_DIRTY = "roomtone_tenancy_changed"
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True)
 class Registry:
-    """The tenants of one catalog. Changes made through it are seen at once in this process, after `ttl_s` in others."""
+    """The tenants of one catalog. Changes made through it are seen at once in this process."""
 
     catalog: Engine
+    lookups: Lookups
     servers: Sequence[Server]
     clock: Callable[[], datetime]
-    ttl_s: float
-    entries_max: int
-    _by_key: LookupCache[str, Tenant] = field(init=False, repr=False)
-    _by_host: LookupCache[str, Tenant] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        for name in ("_by_key", "_by_host"):
-            object.__setattr__(self, name, LookupCache[str, Tenant](ttl_s=self.ttl_s, entries_max=self.entries_max, is_kept=_is_settled))
 
     # ── Reads ────────────────────────────────────────────────────────────
 
     def find(self, key: str) -> Tenant | None:
-        """The tenant of this key as it was at most `ttl_s` ago; None when there is none."""
-        return self._by_key.get(key, lambda: self._load(TenantRow.key == key))
+        """The tenant of this key as it was when last read; None when there is none.
+
+        Raises:
+            CatalogUnavailable: the catalog cannot be asked, and nothing young enough is known.
+        """
+        return self.lookups.find(key)
 
     def get(self, key: str) -> Tenant:
         """The tenant of this key.
 
         Raises:
             UnknownTenant: there is none.
+            CatalogUnavailable: as for `find`.
         """
-        tenant = self.find(key)
+        tenant = self.lookups.find(key)
         if tenant is None:
             raise UnknownTenant(key)
         return tenant
 
+    def fresh(self, key: str) -> Tenant:
+        """The tenant of this key as it is now; otherwise as `get`."""
+        self.lookups.changes.publish(Change(key=key))
+        return self.get(key)
+
     def resolve(self, host: str) -> Tenant:
-        """The tenant that answers to an already normalised host.
+        """The tenant that answers to a host, however it is spelt.
 
         Raises:
             UnknownHost: there is none.
+            BadHost: it is no host name.
+            CatalogUnavailable: as for `find`.
         """
-        owned = TenantRow.id == select(DomainRow.tenant_id).where(DomainRow.host == host).scalar_subquery()
-        tenant = self._by_host.get(host, lambda: self._load(owned))
+        host = self.lookups.normalise(host)
+        tenant = self.lookups.find_host(host)
         if tenant is None:
             raise UnknownHost(host)
         return tenant
@@ -74,7 +77,7 @@ class Registry:
         """Tenants by key, all but the deleted ones when `state` is None; read from the catalog, not from the cache."""
         wanted = TenantRow.state != TenantState.DELETED if state is None else TenantRow.state == state
         with Session(self.catalog) as session:
-            return [value_of(row) for row in session.scalars(select(TenantRow).where(wanted).order_by(TenantRow.key))]
+            return [value_of_row(row) for row in session.scalars(select(TenantRow).where(wanted).order_by(TenantRow.key))]
 
     def history(self, tenant_id: str) -> list[LifecycleEntry]:
         """The tenant's moves, oldest first."""
@@ -93,18 +96,12 @@ class Registry:
 
     def forget(self) -> None:
         """Read everything from the catalog again."""
-        self._by_key.clear()
-        self._by_host.clear()
+        self.lookups.changes.publish(EVERYTHING)
 
     def installation(self) -> str:
         """The name that this catalog's databases carry."""
         with Session(self.catalog) as session:
             return session.scalars(select(InstallationRow.name)).one()
-
-    def _load(self, condition: Any) -> Tenant | None:  # SQLAlchemy's expression type says less than this name
-        with Session(self.catalog) as session:
-            row = session.scalar(select(TenantRow).where(condition, TenantRow.state != TenantState.DELETED))
-            return None if row is None else value_of(row)
 
     # ── Writes: they flush; the host commits ─────────────────────────────
 
@@ -133,7 +130,7 @@ class Registry:
             self._add_host(session, row, host, is_primary=position == 0)
         self._log(session, row, before=None, reason="registered", actor="system")
         session.refresh(row)
-        self.forget_after(session)
+        self.forget_after(session, row, *hosts)
         return row
 
     def move(self, session: Session, key: str, after: TenantState, *, reason: str, actor: str) -> Tenant:
@@ -151,8 +148,8 @@ class Registry:
             row.epoch += 1
             self._log(session, row, before=before, reason=reason, actor=actor)
             session.flush()
-        self.forget_after(session)
-        return value_of(row)
+        self.forget_after(session, row)
+        return value_of_row(row)
 
     def add_domain(self, session: Session, key: str, host: str, *, primary: bool) -> Tenant:
         """Let the tenant answer to one more host; the first one is the primary in any case."""
@@ -164,7 +161,7 @@ class Registry:
                 domain.is_primary = domain.host == host
         if host not in owned:
             self._add_host(session, row, host, is_primary=primary or not owned)
-        return self._changed(session, row)
+        return self._changed(session, row, host)
 
     def update_metadata(self, session: Session, key: str, values: Mapping[str, Any]) -> Tenant:
         """Set these values and keep the others."""
@@ -183,21 +180,16 @@ class Registry:
             raise UnknownTenant(key)
         return row
 
-    def forget_after(self, session: Session) -> None:
-        """Drop what is cached when the session's transaction ends: before that, others still read the old rows."""
+    def forget_after(self, session: Session, row: TenantRow, *hosts: str) -> None:
+        """Drop what is cached of the tenant, and of hosts that it gets or loses, when the session's transaction ends."""
+        self.lookups.changes.publish_after(session, Change(tenant=row.id, key=row.key), *(Change(host=host) for host in hosts))
 
-        dirty: set[Registry] | None = session.info.get(_DIRTY)
-        if dirty is None:
-            dirty = session.info[_DIRTY] = set()
-            event.listen(session, "after_transaction_end", _forget_dirty)
-        dirty.add(self)
-
-    def _changed(self, session: Session, row: TenantRow) -> Tenant:
+    def _changed(self, session: Session, row: TenantRow, *hosts: str) -> Tenant:
         row.updated_at = self.clock()
         session.flush()
         session.refresh(row)
-        self.forget_after(session)
-        return value_of(row)
+        self.forget_after(session, row, *hosts)
+        return value_of_row(row)
 
     def _add_host(self, session: Session, row: TenantRow, host: str, *, is_primary: bool) -> None:
         values = {"host": host, "tenant_id": row.id, "is_primary": is_primary, "created_at": self.clock()}
@@ -221,33 +213,10 @@ class Registry:
         return best
 
 
-def _forget_dirty(session: Session, transaction: SessionTransaction) -> None:
-    if transaction.parent is None:
-        changed: set[Registry] = session.info[_DIRTY]
-        while changed:
-            changed.pop().forget()
-
-
 def _live(key: str) -> Select[TenantRow]:
     return select(TenantRow).where(TenantRow.key == key, TenantRow.state != TenantState.DELETED)
 
 
-def value_of(row: TenantRow) -> Tenant:
+def value_of_row(row: TenantRow) -> Tenant:
     """The row as the value that hosts see."""
-    return Tenant(
-        id=row.id,
-        key=row.key,
-        state=TenantState(row.state),
-        domains=tuple(domain.host for domain in row.domains),
-        revision=row.revision,
-        database=row.database,
-        server=row.server,
-        metadata=MappingProxyType(dict(row.attributes)),
-        epoch=row.epoch,
-        created_at=row.created_at,
-    )
-
-
-def _is_settled(tenant: Tenant | None) -> bool:
-    """Whether an answer is worth remembering: a tenant in the making is ready any moment, and someone waits at its door."""
-    return tenant is None or tenant.state not in (TenantState.REQUESTED, TenantState.PROVISIONING)
+    return value_of(row, (domain.host for domain in row.domains))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.orm import Session
 
+from .cache import CacheStats
 from .connections import ServerConnections
 from .context import Scope
 from .credentials import Credentials
@@ -18,10 +20,10 @@ from .deletion import Deletion
 from .engines import ServerEngines
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
 from .guard import TenantSession
-from .key import PREFIX
 from .key_providers import KeyProvider
 from .lease import Leases
 from .lifecycle import TenantState
+from .lookups import Lookups
 from .migrate import Fleet, MigrationReport
 from .operations import Listener, Operations
 from .pool import Budgets
@@ -29,8 +31,7 @@ from .progress import Progress
 from .propagation import Propagation
 from .provisioners import Place, provisioner_for
 from .provisioning import Provisioning, Seed
-from .registry import Registry, value_of
-from .resolve import normalise_host
+from .registry import Registry, value_of_row
 from .revisions import Revisions
 from .server import PoolLimits, Server
 from .sites import Site, Sites
@@ -56,8 +57,12 @@ class Tenancy:
         clock: aware UTC time.
         pools: bounds on this process's connections.
         seed: called once for each new tenant with a session of its database, which it must not commit.
-        cache_ttl_s: how late this process may learn of a change that another one made, seconds.
+        cache_ttl_s: how late this process may learn of another one's change when it is not told, seconds.
+        cache_stale_s: how old an answer may be that is given while the catalog cannot be asked, seconds.
         cache_entries_max: look-ups remembered by key, and as many by host.
+        catalog_timeout_s: how long the catalog may take to answer a look-up, seconds.
+        listen: be told of other processes' changes within milliseconds, where the catalog is PostgreSQL. The first look-up starts
+            a daemon thread with a connection of its own; `dispose` ends it.
         lease_s: how long a silent worker is believed alive, seconds; one seen dead on this host is replaced at once.
     """
 
@@ -73,7 +78,10 @@ class Tenancy:
         pools: PoolLimits | None = None,
         seed: Seed | None = None,
         cache_ttl_s: float = 2.0,
+        cache_stale_s: float = 300.0,
         cache_entries_max: int = 10_000,
+        catalog_timeout_s: float = 2.0,
+        listen: bool = True,
         lease_s: float = 15.0,
     ) -> None:
         if not servers or len({server.name for server in servers}) < len(servers):
@@ -81,7 +89,11 @@ class Tenancy:
         limits = pools or PoolLimits()
         self._budgets = Budgets(limits)
         self._scope = Scope()
-        self._registry = Registry(catalog=catalog, servers=servers, clock=clock, ttl_s=cache_ttl_s, entries_max=cache_entries_max)
+        self._lookups = Lookups(
+            catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
+        )
+        weakref.finalize(self, self._lookups.stop, wait=False).atexit = False
+        self._registry = Registry(catalog=catalog, lookups=self._lookups, servers=servers, clock=clock)
         self._operations = Operations(catalog=catalog, clock=clock)
         self._credentials = Credentials(catalog=catalog, vault=Vault(keys), clock=clock)
         self._revisions = Revisions(folder=Path(migrations), metadata=metadata)
@@ -135,7 +147,7 @@ class Tenancy:
         self._require_control(session)
         row = self._registry.register(session, key, domains=domains, metadata=metadata)
         self._operations.want(session, row.id, "provision", self._provisioning.steps(row.server))
-        return value_of(row)
+        return value_of_row(row)
 
     def provision(self, key: str, *, on_step: Listener | None = None) -> Tenant:
         """Make the tenant's database, or go on where an earlier call stopped, and return the active tenant.
@@ -152,12 +164,12 @@ class Tenancy:
         Effects:
             Creates a database and roles, commits after each step. Nothing happens when it is done already.
         """
-        tenant = self._fresh(key)
+        tenant = self._registry.fresh(key)
         if tenant.state is TenantState.DELETING:
             raise TenantUnavailable(key, tenant.state)
         if tenant.state in (TenantState.REQUESTED, TenantState.PROVISIONING):
             self._provisioning.run(tenant, on_step)
-        return self._fresh(key)
+        return self._registry.fresh(key)
 
     def progress(self, key: str) -> Progress:
         """How far the latest operation on the tenant is.
@@ -201,15 +213,16 @@ class Tenancy:
         Effects:
             Ends every connection to the database, commits after each step. There is no way back.
         """
-        self._deletion.run(self._fresh(key), on_step)
+        self._deletion.run(self._registry.fresh(key), on_step)
 
     # ── The catalog ──────────────────────────────────────────────────────
 
     def tenant(self, key: str) -> Tenant:
-        """The tenant of this key, at most `cache_ttl_s` old.
+        """The tenant of this key, as young as the constructor's `listen` and `cache_...` say.
 
         Raises:
             UnknownTenant: there is none, or it was deleted.
+            CatalogUnavailable: the catalog cannot be asked, and nothing young enough is known.
         """
         return self._registry.get(key)
 
@@ -226,9 +239,10 @@ class Tenancy:
 
         Raises:
             UnknownHost: none does, or it is no host name.
+            CatalogUnavailable: the catalog cannot be asked, and nothing young enough is known.
         """
         try:
-            return self._registry.resolve(normalise_host(host))
+            return self._registry.resolve(host)
         except BadHost as error:
             raise UnknownHost(host) from error
 
@@ -257,6 +271,10 @@ class Tenancy:
             UnknownTenant: there is none.
         """
         return self._registry.history(self.tenant(key).id)
+
+    def cache_stats(self) -> CacheStats:
+        """What the look-ups by key and by host cost since the start: hits, misses, stale answers."""
+        return self._lookups.stats()
 
     # ── Scope and sessions ───────────────────────────────────────────────
 
@@ -321,11 +339,7 @@ class Tenancy:
 
     def orphans(self) -> list[str]:
         """Databases, files and roles of this installation that no tenant and no template accounts for; none in normal life."""
-        known = self._templates.names() | {tenant.database for tenant in self._registry.all() if tenant.database}
-        accounted = {name for database in known for name in (database, *Place(database=database).roles)}
-        prefix = f"{PREFIX}{self._registry.installation()}_"
-        found = {name for site in self._sites.by_name.values() for name in site.provisioner.names(prefix)}
-        return sorted(found - accounted)
+        return self._fleet.orphans()
 
     def doctor(self) -> list[str]:
         """What needs attention, a sentence each; empty when all is well.
@@ -349,16 +363,13 @@ class Tenancy:
         return self._budgets.report()
 
     def dispose(self) -> None:
-        """Close every idle connection to tenants' databases; the catalog's engine is the host's."""
+        """Close every idle connection to tenants' databases and listen no more; the catalog's engine is the host's."""
+        self._lookups.stop()
         self._sites.dispose()
 
     def _move(self, session: Session, key: str, after: TenantState, reason: str, actor: str) -> Tenant:
         self._require_control(session)
         return self._registry.move(session, key, after, reason=reason, actor=actor)
-
-    def _fresh(self, key: str) -> Tenant:
-        self._registry.forget()
-        return self._registry.get(key)
 
     def _usable(self, tenant: Tenant) -> Tenant:
         """The tenant as it is now; raises when its state gives no sessions. Its key may be another tenant's by now."""

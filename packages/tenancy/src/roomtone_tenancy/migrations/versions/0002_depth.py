@@ -10,7 +10,7 @@ depends_on = None
 
 TIME = sa.DateTime(timezone=True)
 APPEND_ONLY = "tenancy_lifecycle only grows"
-# Payload: {"tenant": id, "key": its key} or {"tenant": id, "host": one host}, for the old row and the new one.
+# Payload, for both rows: {"tenant": id, "key": its key}, {"tenant": id, "host": one host} or {"tenant": null, "server": name}.
 NOTIFY = """
 CREATE FUNCTION tenancy_announce() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE name text := TG_ARGV[0]; word text := TG_ARGV[1]; id text := TG_ARGV[2];
@@ -94,7 +94,8 @@ def upgrade() -> None:
 
 def _postgresql_triggers() -> None:
     op.execute(NOTIFY)
-    for table, column, word, tenant in (("tenants", "key", "key", "id"), ("domains", "host", "host", "tenant_id")):
+    announced = (("tenants", "key", "key", "id"), ("domains", "host", "host", "tenant_id"), ("servers", "name", "server", ""))
+    for table, column, word, tenant in announced:
         op.execute(
             f"CREATE TRIGGER tenancy_{table}_announce AFTER INSERT OR UPDATE OR DELETE ON tenancy_{table} "
             f"FOR EACH ROW EXECUTE FUNCTION tenancy_announce('{column}', '{word}', '{tenant}')"
