@@ -30,7 +30,7 @@ def test_a_deleted_tenant_leaves_no_database_no_role_no_secret_and_its_key_start
 
 
 def test_a_database_in_use_by_another_process_is_dropped_and_does_not_come_back(site):
-    here, elsewhere = site.tenancy(cache_ttl_s=0), site.tenancy(cache_ttl_s=3600)
+    here, elsewhere = site.tenancy(cache_ttl_s=0), site.tenancy(cache_ttl_s=3600, listen=False)
     site.make(here, "a")
     with elsewhere.use("a"), elsewhere.session() as session:
         session.execute(text("SELECT 1"))
