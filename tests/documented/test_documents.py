@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 
 import pytest
 from sqlalchemy import Engine
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
 
 FENCE = re.compile(r"^ *```+ *([\w-]*)", re.MULTILINE)
 LANGUAGES = {"", "python", "bash", "sh", "text", "toml", "ini", "mermaid", "jinja"}
-SYBIL = Sybil(parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)])
 LIBRARIES = ("roomtone_tenancy", "roomtone_billing", "roomtone_ai_credits")
 
 
-def test_the_examples_of_a_document_run(document, namespace):
-    parsed = SYBIL.parse(document)
+def test_the_examples_of_a_document_run(document, namespace, sybil):
+    parsed = sybil.parse(document)
     parsed.namespace.update(namespace)
 
     engines: dict[int, Engine] = {}
