@@ -4,9 +4,12 @@ import pytest
 from sqlalchemy import select
 
 from roomtone_tenancy import errors
+from roomtone_tenancy.resolvers import Claim, SessionValue
 
-Flask = pytest.importorskip("flask", reason="the extra 'flask' is not installed").Flask
-from roomtone_tenancy.flask import FlaskTenancy  # noqa: E402  # needs it
+flask = pytest.importorskip("flask", reason="the extra 'flask' is not installed")
+from roomtone_tenancy.flask import FlaskTenancy, central_only, no_tenant, tenant_only  # noqa: E402  # needs it
+
+Flask, session = flask.Flask, flask.session
 
 
 @pytest.fixture
@@ -113,10 +116,110 @@ def test_states_have_answers_of_their_own(site, app, tenancy):
     assert answers[0].headers["Retry-After"] == "5"
 
 
-def test_a_streamed_body_outlives_the_scope_and_fails_closed(app, tenancy):
-    @app.get("/stream")
-    def stream():
-        return (tenancy.current.key for _ in range(1))
+def test_outside_wsgi_the_scope_ends_with_the_request(app, tenancy):
+    with app.test_request_context("/", base_url="http://a.test"):
+        app.preprocess_request()
 
+        assert tenancy.current.key == "a"
     with pytest.raises(errors.NoTenant):
-        _ = get(app, "/stream", "a.test").data
+        _ = tenancy.current
+
+
+@pytest.fixture
+def marked(tenancy):
+    app = Flask(__name__)
+    FlaskTenancy(app, tenancy, central_hosts=["platform.test"])
+    app.add_url_rule("/central", "central", central_only(lambda: "central"))
+    app.add_url_rule("/tenant", "tenant", tenant_only(lambda: tenancy.current.key))
+    app.add_url_rule("/none", "none", no_tenant(lambda: "none"))
+    return app
+
+
+def test_marked_routes_exist_where_they_belong(marked):
+    hosts = ("platform.test", "a.test", "nobody.test")
+
+    statuses = {path: [get(marked, path, host).status_code for host in hosts] for path in ("/central", "/tenant", "/none")}
+
+    assert statuses == {"/central": [200, 404, 404], "/tenant": [404, 200, 404], "/none": [200, 200, 200]}
+
+
+@pytest.fixture
+def visited(tenancy):
+    """Counts a visitor's requests in the cookie session."""
+    app = Flask(__name__)
+    app.secret_key = "k" * 32
+    FlaskTenancy(app, tenancy, central_hosts=["platform.test"], bind_sessions=True)
+
+    @app.get("/")
+    def count():
+        session["count"] = session.get("count", 0) + 1
+        return str(session["count"])
+
+    return app
+
+
+def cookie_of(response):
+    return response.headers["Set-Cookie"].partition(";")[0]
+
+
+@pytest.mark.parametrize(("made_at", "shown_at"), [("a.test", "b.test"), ("platform.test", "a.test"), ("a.test", "platform.test")])
+def test_a_session_carried_to_another_tenant_is_none_there(visited, made_at, shown_at):
+    cookie = cookie_of(get(visited, "/", made_at))
+
+    answers = [
+        visited.test_client(use_cookies=False).get("/", base_url=f"http://{host}", headers={"Cookie": cookie}).text
+        for host in (made_at, shown_at)
+    ]
+
+    assert answers == ["2", "1"]
+
+
+def test_a_session_is_refused_with_a_shared_parent_domain_too(site, visited, tenancy):
+    visited.config["SESSION_COOKIE_DOMAIN"] = "app.test"
+    for key in ("a", "b"):
+        site.change(tenancy.add_domain, key, f"{key}.app.test")
+    client = visited.test_client()
+
+    answers = [client.get("/", base_url=f"http://{host}").text for host in ("a.app.test", "a.app.test", "b.app.test", "a.app.test")]
+
+    assert answers == ["1", "2", "1", "1"]
+
+
+def test_a_session_ends_with_its_tenant_also_when_the_host_has_a_new_one(site, visited, tenancy):
+    cookie = cookie_of(get(visited, "/", "a.test"))
+    tenancy.delete("a")
+    site.make(tenancy, "a", domains=["a.test"])
+
+    assert visited.test_client(use_cookies=False).get("/", base_url="http://a.test", headers={"Cookie": cookie}).text == "1"
+
+
+def test_a_session_that_names_the_tenant_cannot_be_bound_to_it(tenancy):
+    with pytest.raises(ValueError, match="bind_sessions"):
+        FlaskTenancy(Flask(__name__), tenancy, resolve=[SessionValue("tenant")], bind_sessions=True)
+
+
+def test_resolvers_read_flasks_session_and_verified_claims(tenancy):
+    app = Flask(__name__)
+    app.secret_key = "k" * 32
+    adapter = FlaskTenancy(
+        app, tenancy, resolve=[SessionValue("tenant"), Claim("org")], central_hosts=["platform.test"],
+        claims=lambda request: {"org": request.headers["Authorization"]} if "Authorization" in request.headers else {},
+    )  # fmt: skip
+    app.add_url_rule("/", "who", lambda: f"{tenancy.current.key}\n{adapter.explain()}")
+    client = app.test_client()
+    with client.session_transaction(base_url="http://platform.test") as values:
+        values["tenant"] = "a"
+
+    answers = [client.get("/", base_url="http://platform.test", headers=headers) for headers in ({}, {"Authorization": "b"})]
+
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert answers[0].text.splitlines()[-3:] == ["session tenant: 'a' -> a", "claim org: nothing -> nobody", "so: a"]
+
+
+def test_trouble_of_another_tenant_than_the_requests_stays_an_error(app, tenancy):
+    @app.get("/other")
+    def other():
+        raise errors.TenantReadOnly("b")
+
+    assert get(app, "/other", "b.test").status_code == 403
+    assert get(app, "/other", "a.test").status_code == 500

@@ -18,6 +18,8 @@ from roomtone_tenancy.resolve import normalise_host
         ("acme.test.:443", "acme.test"),
         ("bücher.example", "xn--bcher-kva.example"),
         ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("Straße.example", "xn--strae-oqa.example"),
+        ("faß。example", "xn--fa-hia.example"),
         ("xn--bcher-kva.example", "xn--bcher-kva.example"),
         ("127.0.0.1:5000", "127.0.0.1"),
         ("[::1]:5000", "[::1]"),

@@ -15,6 +15,7 @@ TenancyError
 ├── TenantReadOnly          the database refused a write of a read-only tenant
 ├── IllegalMove             a lifecycle move that the table does not allow
 ├── CatalogUnavailable      the catalog cannot be asked, and no answer is known
+├── ConflictingTenants      a request names two tenants
 ├── NoServer                no server has room, or the catalog names one that is not configured
 ├── ServerDisabled          the tenant's server is switched off
 ├── ServerExists            servers.add() of a name in use
@@ -145,6 +146,15 @@ class CatalogUnavailable(TenancyError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"The catalog cannot be asked for {what[:80]!r}: answer 503 and try again; see the cause.")
+
+
+class ConflictingTenants(TenancyError):
+    """Two parts of a request name different tenants: a host and a header, or a session that was carried from one to the other."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self.answers = dict(answers)
+        said = ", ".join(f"{resolver} says {key[:80]!r}" for resolver, key in self.answers.items())
+        super().__init__(f"The request names several tenants ({said}): refuse it, or choose on_conflict='first_wins'.")
 
 
 class NoServer(TenancyError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+import idna
+
 from .errors import BadHost
 
 HOST_LENGTH_MAX = 253
@@ -17,20 +19,27 @@ def normalise_host(host: str) -> str:
 
     Raises:
         BadHost: empty, longer than 253 characters, or not a DNS name or an IP address.
+
+    Source: RFC 9110 section 7.2; IDNA 2008 with the mapping of UTS 46 (RFC 5891), as browsers do it: 'ß' stays a letter of its own.
     """
-    if not host or len(host) > HOST_LENGTH_MAX + len(":65535"):
+    if not host or len(host) > HOST_LENGTH_MAX + len(".:65535"):
         raise BadHost(host)
     if host.startswith("["):
         return _normalise_ipv6(host)
     name = _PORT.sub("", host.lower()).removesuffix(".")
     if not name.isascii():
         try:
-            name = name.encode("idna").decode("ascii").lower()
+            name = idna.encode(name, uts46=True, std3_rules=True).decode("ascii")
         except UnicodeError as error:
             raise BadHost(host) from error
     if not name or len(name) > HOST_LENGTH_MAX or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise BadHost(host)
     return name
+
+
+def is_address(host: str) -> bool:
+    """Whether a normalised host is an IP address, or a number that some resolvers read as one."""
+    return host.startswith("[") or host.rpartition(".")[2].isdigit()
 
 
 def _normalise_ipv6(host: str) -> str:
