@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from flask import Flask, g, render_template, request
+from flask_babel import gettext as _
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 from whitenoise import WhiteNoise
 
-from roomtone_tenancy import TenantState
+from roomtone_tenancy import Reason, Refusal, Tenant, TenantState, normalise_host
+from roomtone_tenancy.errors import BadHost
 from roomtone_tenancy.flask import FlaskTenancy
 from studio import wiring
 from studio.assistant.views import blueprint as assistant_pages
@@ -62,7 +64,8 @@ class HostDispatcher:
     """
 
     def __init__(self, services: Services, *, platform: Flask, studio: Flask, backoffice: Flask) -> None:
-        self.services, self.platform, self.studio, self.backoffice = services, platform, studio, backoffice
+        self.platform, self.studio, self.backoffice = platform, studio, backoffice
+        self._ours = {normalise_host(services.settings.host): platform, normalise_host(services.settings.backoffice_host): backoffice}
         self._serve: WSGIApplication = WhiteNoise(
             self._dispatch, root=str(WEB / "static"), prefix="static/", max_age=YEAR_S, immutable_file_test=r"/dist/"
         )
@@ -75,13 +78,11 @@ class HostDispatcher:
         return self._serve(environ, start_response)
 
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        host = environ.get("HTTP_HOST", "").lower()
-        settings = self.services.settings
-        if host == settings.host:
-            return self.platform(environ, start_response)
-        if host == settings.backoffice_host:
-            return self.backoffice(environ, start_response)
-        return self.studio(environ, start_response)
+        try:
+            app = self._ours.get(normalise_host(environ.get("HTTP_HOST", "")), self.studio)
+        except BadHost:
+            app = self.studio  # whose gate says so
+        return app(environ, start_response)
 
 
 def create_app(services: Services) -> HostDispatcher:
@@ -107,13 +108,12 @@ def _platform(services: Services, key: str) -> Flask:
 
 def _studio(services: Services, key: str) -> Flask:
     app = make_app("studio", services, secret_key=key)
-    FlaskTenancy(app, services.database.tenancy, central_hosts=())
-    app.before_request(_enter_studio)
+    FlaskTenancy(app, services.database.tenancy, on_refusal=_refused, stays_open=_stays_open)
+    app.before_request(lambda: _keep(database().tenancy.current))
     signin.install(app, home="/app", plane="studio")
-    app.before_request(_closed_when_suspended)
     for pages in (plan.pages, settings_pages, crm_pages, scheduling_pages, assistant_pages, public_pages):
         app.register_blueprint(pages)
-    failures.install(app)  # after FlaskTenancy, whose answers are for apps without any
+    failures.install(app)
     return app
 
 
@@ -125,9 +125,8 @@ def _backoffice(services: Services, key: str) -> Flask:
     return app
 
 
-def _enter_studio() -> None:
+def _keep(tenant: Tenant) -> None:
     """Keep what the page's frame needs of the studio that the host named."""
-    tenant = database().tenancy.current
     g.tenant_key = tenant.key
     g.zone = ZoneInfo(str(tenant.metadata.get("timezone", "UTC")))
     g.studio_locale = str(tenant.metadata.get("locale", "en"))
@@ -135,9 +134,22 @@ def _enter_studio() -> None:
     structlog.contextvars.bind_contextvars(tenant=tenant.key)
 
 
-def _closed_when_suspended() -> Response | None:
-    """A suspended studio shows why, and lets its owner in to pay; nothing else."""
-    tenant = database().tenancy.current
-    if tenant.state is not TenantState.SUSPENDED or request.endpoint in OPEN_WHEN_SUSPENDED:
-        return None
-    return Response(render_template("suspended.html", is_held=bool(tenant.metadata.get(HOLD))), status=503, mimetype="text/html")
+def _stays_open(tenant: Tenant, endpoint: str) -> bool:
+    """A read-only studio's database refuses what writes to it; the rest, such as signing in and paying, is not its own."""
+    return tenant.state is TenantState.READ_ONLY or (tenant.state is TenantState.SUSPENDED and endpoint in OPEN_WHEN_SUSPENDED)
+
+
+def _refused(refusal: Refusal) -> Response:
+    """What a studio's state forbids, as a page of ours. A suspended studio shows why, and lets its owner in to pay."""
+    tenant = refusal.tenant
+    if tenant is None:
+        return failures.failure(refusal.status)
+    if request.accept_mimetypes.best == "text/css":
+        return Response("", mimetype="text/css")  # the page that says so has the app's own colours, and no failed request
+    _keep(tenant)
+    signin.load_actor()
+    if refusal.reason is Reason.SUSPENDED:
+        return Response(render_template("suspended.html", is_held=bool(tenant.metadata.get(HOLD))), status=503, mimetype="text/html")
+    if refusal.reason is Reason.READ_ONLY:
+        return failures.failure(409, _("This studio is read-only until its plan is paid. Nothing is lost; open “Plan” to pay."))
+    return failures.failure(503)

@@ -7,6 +7,8 @@ from .key_providers import CallableKeys, KeyProvider, KeyRing
 from .lifecycle import TenantState
 from .migrate import MigrationReport
 from .progress import Progress, StepProgress, StepState
+from .refusal import Page, Reason, Refusal
+from .resolve import normalise_host
 from .server import PoolLimits, Server
 from .tenancy import Tenancy
 from .tenant import LifecycleEntry, Tenant
@@ -19,8 +21,11 @@ __all__ = [
     "LifecycleEntry",
     "LongLease",
     "MigrationReport",
+    "Page",
     "PoolLimits",
     "Progress",
+    "Reason",
+    "Refusal",
     "Server",
     "ServerConnections",
     "StepProgress",
@@ -30,5 +35,6 @@ __all__ = [
     "Tenant",
     "TenantSession",
     "TenantState",
+    "normalise_host",
     "tenant_of",
 ]

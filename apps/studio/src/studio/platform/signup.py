@@ -70,9 +70,7 @@ def sign_up(db: Session, services: Services, wish: Wish) -> SignUp:
     user = _person(db, wish)
     try:
         with db.begin_nested():
-            services.database.tenancy.register(
-                db, wish.slug, domains=[_bare(services.settings.studio_host(wish.slug))], metadata=_metadata(wish)
-            )
+            services.database.tenancy.register(db, wish.slug, domains=[services.settings.studio_host(wish.slug)], metadata=_metadata(wish))
     except (TenantExists, DomainTaken) as error:
         raise BadInput("slug", _("This address is taken. Please choose another.")) from error
     db.add(Membership(user_id=user.id, tenant_key=wish.slug, role="owner"))
@@ -108,11 +106,6 @@ def _person(db: Session, wish: Wish) -> User:
 
 def _metadata(wish: Wish) -> dict[str, str]:
     return {"name": wish.studio_name, "timezone": wish.timezone, "currency": wish.currency, "locale": wish.locale}
-
-
-def _bare(host: str) -> str:
-    """The host without its port, as the catalog keeps it."""
-    return host.split(":", maxsplit=1)[0]
 
 
 def _enqueue(db: Session, services: Services, tenant_key: str) -> None:

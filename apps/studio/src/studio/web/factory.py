@@ -5,27 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask
 from flask_wtf.csrf import CSRFProtect
-from itsdangerous import URLSafeTimedSerializer
 
+from roomtone_tenancy.flask import BoundSessions
 from studio.services import Services
 from studio.web import i18n, page, security
 
 WEB = Path(__file__).parent
 BODY_BYTES_MAX = 2 * 1024 * 1024
-
-
-class HostSessions(SecureCookieSessionInterface):
-    """Cookie sessions that count on the host they were made for only: one copied to another studio's host is no session there."""
-
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """The signer of the request's host."""
-        serializer = super().get_signing_serializer(app)
-        if serializer is not None:
-            serializer.salt = f"{self.salt}:{request.host.lower()}".encode()
-        return serializer
 
 
 def make_app(plane: str, services: Services, *, secret_key: str, open_to_others: frozenset[str] = frozenset()) -> Flask:
@@ -49,7 +37,7 @@ def make_app(plane: str, services: Services, *, secret_key: str, open_to_others:
         WTF_CSRF_TIME_LIMIT=None,  # bound to the session, which has a limit of its own
         WTF_CSRF_SSL_STRICT=False,  # the Origin check of web.security does this on both schemes
     )
-    app.session_interface = HostSessions()
+    app.session_interface = BoundSessions()
     app.extensions["studio.services"] = services
     CSRFProtect(app)
     security.install(app, settings, exempt=open_to_others)

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from roomtone_tenancy.errors import TenantReadOnly, TenantUnavailable
+from roomtone_tenancy.errors import CatalogUnavailable
 from studio.errors import NotAllowed, NotFound, NotSignedIn, Refused, TooManyAttempts
 
 log = structlog.get_logger()
@@ -17,12 +17,11 @@ log = structlog.get_logger()
 def install(app: Flask) -> None:
     """Map the app's errors to answers."""
     app.register_error_handler(NotSignedIn, _to_sign_in)
-    app.register_error_handler(NotAllowed, lambda _error: _failure(403))
-    app.register_error_handler(NotFound, lambda _error: _failure(404))
-    app.register_error_handler(TenantReadOnly, _read_only)
-    app.register_error_handler(TenantUnavailable, _unavailable)
+    app.register_error_handler(NotAllowed, lambda _error: failure(403))
+    app.register_error_handler(NotFound, lambda _error: failure(404))
+    app.register_error_handler(CatalogUnavailable, lambda _error: failure(503))
     app.register_error_handler(TooManyAttempts, _too_many)
-    app.register_error_handler(Refused, lambda error: _failure(409, str(error)))
+    app.register_error_handler(Refused, lambda error: failure(409, str(error)))
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -36,18 +35,8 @@ def _to_sign_in(_error: Exception) -> BaseResponse:
     return redirect(target)
 
 
-def _read_only(_error: Exception) -> Response:
-    return _failure(409, _("This studio is read-only until its plan is paid. Nothing is lost; open “Plan” to pay."))
-
-
-def _unavailable(_error: Exception) -> Response:
-    if request.accept_mimetypes.best == "text/css":
-        return Response("", mimetype="text/css")  # the page that says so has the app's own colours, and no failed request
-    return _failure(503)
-
-
 def _too_many(error: TooManyAttempts) -> Response:
-    response = _failure(429, _("Too many attempts. Try again in %(seconds)s seconds.", seconds=error.retry_after_s))
+    response = failure(429, _("Too many attempts. Try again in %(seconds)s seconds.", seconds=error.retry_after_s))
     response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
@@ -55,15 +44,16 @@ def _too_many(error: TooManyAttempts) -> Response:
 def _http(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error
-    return _failure(error.code)
+    return failure(error.code)
 
 
 def _unexpected(error: Exception) -> Response:
     log.exception("unexpected", error=type(error).__name__)
-    return _failure(500)
+    return failure(500)
 
 
-def _failure(status: int, message: str | None = None) -> Response:
+def failure(status: int, message: str | None = None) -> Response:
+    """The answer to something refused or failed, in the form that was asked for; the message is a whole, translated sentence."""
     if request.accept_mimetypes.best == "application/json":
         response = jsonify(message=message or _("Something went wrong. Nothing was saved; please try again."))
     elif "HX-Request" in request.headers and message is not None:

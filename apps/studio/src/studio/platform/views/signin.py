@@ -25,7 +25,7 @@ def install(app: Flask, *, home: str, plane: str) -> None:
         plane: `platform` or `backoffice`, or `studio`, whose audience is the studio in scope.
     """
     app.config["STUDIO_HOME"], app.config["STUDIO_PLANE"] = home, plane
-    app.before_request(_load_actor)
+    app.before_request(load_actor)
     app.register_blueprint(_blueprint())
 
 
@@ -53,7 +53,8 @@ def safe_next(target: str | None, home: str) -> str:
     return home if parts.scheme or parts.netloc else target
 
 
-def _load_actor() -> None:
+def load_actor() -> None:
+    """Know the person behind the request by its cookie."""
     token = session.get(TOKEN)
     if token is None or request.endpoint == "static":
         return
