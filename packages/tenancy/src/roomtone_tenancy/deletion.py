@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from .errors import DeletionFailed
 from .lease import Lease
 from .lifecycle import TenantState
-from .models import CredentialRow, DomainRow
+from .models import CredentialRow, DomainClaimRow, DomainRow
 from .operations import Listener
 from .provisioners import Place, Worker
 from .provisioning import Provisioning
@@ -72,4 +72,5 @@ class Deletion:
             of.registry.move(session, tenant.key, TenantState.DELETED, reason="deleted", actor="system")
             row.database = None
             session.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant.id))
+            session.execute(delete(DomainClaimRow).where(DomainClaimRow.tenant_id == tenant.id))
             session.execute(delete(CredentialRow).where(CredentialRow.tenant_id == tenant.id))

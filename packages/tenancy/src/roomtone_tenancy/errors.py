@@ -6,6 +6,9 @@ TenancyError
 ├── BadHost                 a host name that breaks the rules
 ├── TenantExists            register() of a key in use
 ├── DomainTaken             a host that belongs to another tenant
+├── DomainUnproved          the TXT record of a claimed host is not there
+├── UnknownDomain           a host that the tenant neither has nor claims
+├── TooManyClaims           a tenant claims hosts and proves none
 ├── UnknownTenant           no such key
 │   └── UnknownHost         no tenant answers to this host
 ├── NoTenant                nothing in scope, or a scope that has ended
@@ -74,6 +77,32 @@ class DomainTaken(TenancyError):
     def __init__(self, host: str) -> None:
         self.host = host
         super().__init__(f"The host {host!r} belongs to another tenant: choose another, or remove it there first.")
+
+
+class DomainUnproved(TenancyError):
+    """A claimed host's challenge was not among its TXT values."""
+
+    def __init__(self, host: str, *, name: str, value: str) -> None:
+        self.host, self.name, self.value = host, name, value
+        super().__init__(
+            f"{host!r} is not proved: its zone needs a TXT record {name} with the value {value!r}; a new one takes its time to show."
+        )
+
+
+class UnknownDomain(TenancyError):
+    """The tenant neither has nor claims this host."""
+
+    def __init__(self, key: str, host: str) -> None:
+        self.key, self.host = key, host
+        super().__init__(f"The host {host[:80]!r} is not one of tenant {key!r}: add it first.")
+
+
+class TooManyClaims(TenancyError):
+    """The tenant claims as many hosts without proof as it may."""
+
+    def __init__(self, key: str, *, limit: int) -> None:
+        self.key, self.limit = key, limit
+        super().__init__(f"Tenant {key!r} claims {limit} hosts that are not proved: verify or remove some of them first.")
 
 
 class UnknownTenant(TenancyError):

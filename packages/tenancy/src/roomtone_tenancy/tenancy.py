@@ -17,6 +17,7 @@ from .connections import ServerConnections
 from .context import Scope
 from .credentials import Credentials
 from .deletion import Deletion
+from .domains import Domains
 from .engines import ServerEngines
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
 from .guard import TenantSession
@@ -125,6 +126,7 @@ class Tenancy:
             seed=seed,
         )
         self._deletion = Deletion(made_by=self._provisioning)
+        self.domains = Domains(registry=self._registry, clock=clock)
         self._fleet = Fleet(of=self._provisioning)
 
     # ── Life of a tenant ─────────────────────────────────────────────────
