@@ -234,7 +234,7 @@ def queries(sqlite_site, host):
     """Statements that reach the catalog."""
     seen = []
     for engine in sqlite_site.engines:
-        event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+        event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]) if "SELECT" in arguments[2] else None)
     return seen
 
 

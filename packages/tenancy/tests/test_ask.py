@@ -40,7 +40,7 @@ def tenancy(sqlite_site):
 def queries(sqlite_site, tenancy):
     seen = []
     for engine in sqlite_site.engines:
-        event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+        event.listen(engine, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]) if "SELECT" in arguments[2] else None)
     return seen
 
 

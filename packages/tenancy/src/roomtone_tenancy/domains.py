@@ -179,7 +179,7 @@ class Domains:
         if was_primary and heir is not None:
             heir.is_primary = True
             session.flush()
-        self._registry.forget_after(session)
+        self._registry.forget_after(session, row, own.host)
 
     def _own(self, session: Session, row: TenantRow, host: str) -> DomainRow:
         own = session.get(DomainRow, host, populate_existing=True)
