@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
+from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import create_engine, insert, select, text
-from sqlalchemy.orm import make_transient
+from sqlalchemy import create_engine, event, insert, select, text, update
+from sqlalchemy.orm import Session, make_transient, make_transient_to_detached
 
-from roomtone_tenancy import errors, tenant_of
+from roomtone_tenancy import errors, same_row, tenant_of
 from roomtone_tenancy.testing import untouched
 
 
@@ -35,12 +37,23 @@ def artist(site, tenancy):
     with tenancy.use("a"), tenancy.session(expire_on_commit=False) as session:
         artist = session.get_one(site.Artist, 1)
         artist.name = "changed"
+        assert artist.songs
         session.expunge_all()
     return artist
 
 
 def copied(artist):
     return pickle.loads(pickle.dumps(artist))
+
+
+def appended(artist, song):
+    artist.songs.append(song)
+
+
+def detached(artist):
+    make_transient(artist)
+    make_transient_to_detached(artist)
+    return artist
 
 
 def transient(artist):
@@ -63,13 +76,39 @@ ENTRIES = {
     "pickle": lambda site, session, artist: session.add(copied(artist)),
     "pickle and merge": lambda site, session, artist: session.merge(copied(artist)),
     "make_transient": lambda site, session, artist: session.add(transient(artist)),
+    "make_transient_to_detached": lambda site, session, artist: session.add(detached(artist)),
+    "copy": lambda site, session, artist: session.add(copy.copy(artist)),
+    "deepcopy": lambda site, session, artist: session.add(copy.deepcopy(artist)),
+    "append": lambda site, session, artist: artist.songs.append(session.get_one(site.Song, 1)) or session.flush(),
+    "append to ours": lambda site, session, artist: appended(session.get_one(site.Artist, 1), artist.songs[0]),
+    "refresh": lambda site, session, artist: session.refresh(artist),
+    "expire": lambda site, session, artist: session.expire(artist),
+    "enable_relationship_loading": lambda site, session, artist: session.enable_relationship_loading(artist),
+    "bulk_insert_mappings": lambda site, session, artist: session.bulk_insert_mappings(site.Artist, [vars(artist)]),
+    "bulk_update_mappings": lambda site, session, artist: session.bulk_update_mappings(site.Artist, [vars(artist)]),
+    "insert": lambda site, session, artist: session.execute(insert(site.Artist), [vars(artist)]),
+    "update": lambda site, session, artist: session.execute(update(site.Artist), [vars(artist)]),
 }
 
 
+@contextmanager
+def no_writes(engine):
+    """Fail when the database is told more than to read."""
+    told = []
+
+    def note(connection, cursor, statement, *_):
+        told.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield
+    event.remove(engine, "before_cursor_execute", note)
+    assert not [statement for statement in told if not statement.startswith(("SELECT", "BEGIN", "PRAGMA query_only"))]
+
+
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_an_object_of_another_tenant_is_refused(site, tenancy, artist, entry):
+def test_an_object_of_another_tenant_is_refused_before_anything_is_written(site, tenancy, artist, entry):
     with untouched(tenancy, "a"), untouched(tenancy, "b"), tenancy.use("b"), tenancy.session() as session:
-        with pytest.raises(errors.WrongTenant) as caught:
+        with no_writes(session.get_bind()), pytest.raises(errors.WrongTenant) as caught:
             ENTRIES[entry](site, session, artist)
 
         assert (caught.value.belongs_to, caught.value.current) == ("a", "b")
@@ -134,14 +173,71 @@ def test_a_lazy_relationship_of_a_is_not_read_in_b_nor_outside(site, tenancy):
     session.close()
 
 
-def test_equal_keys_of_two_tenants_are_not_equal(site, tenancy):
+def test_an_expired_attribute_of_a_is_not_read_in_b_nor_outside(site, tenancy):
+    with tenancy.use("a"):
+        session = tenancy.session()
+        artist = session.get_one(site.Artist, 1)
+        session.expire(artist)
+    with tenancy.use("b"), pytest.raises(errors.WrongTenant):
+        _ = artist.name
+    with pytest.raises(errors.NoTenant):
+        _ = artist.name
+    with tenancy.use("a"):
+        assert artist.name == "of a"
+
+    session.close()
+
+
+def test_a_query_built_in_a_and_run_in_b_or_outside_is_an_error_and_gives_no_rows_of_b(site, tenancy):
+    with tenancy.use("a"):
+        session = tenancy.session()
+        query = session.query(site.Artist)
+    with tenancy.use("b"), pytest.raises(errors.WrongTenant):
+        query.all()
+    with pytest.raises(errors.NoTenant):
+        query.first()
+    with tenancy.use("b"), tenancy.session() as other:
+        assert [artist.name for artist in query.with_session(other)] == ["of b"]
+
+    session.close()
+
+
+def test_changes_of_a_are_not_flushed_within_b(site, tenancy):
+    with untouched(tenancy, "a"), untouched(tenancy, "b"):
+        with tenancy.use("a"):
+            session = tenancy.session()
+            session.get_one(site.Artist, 1).name = "changed"
+        with tenancy.use("b"), pytest.raises(errors.WrongTenant):
+            session.commit()
+        session.close()
+
+
+def test_an_object_that_a_plain_session_loaded_is_nobodys_and_refused(site, tenancy):
+    engine = create_engine("sqlite://")
+    site.Artist.metadata.create_all(engine)
+    with Session(engine, expire_on_commit=False) as plain:
+        plain.add(site.Artist(id=1, name="from elsewhere"))
+        plain.commit()
+        artist = plain.get_one(site.Artist, 1)
+        plain.expunge_all()
+
+    with untouched(tenancy, "a"), tenancy.use("a"), tenancy.session() as session:
+        for verb in (session.add, session.merge, session.delete):
+            with pytest.raises(errors.WrongTenant, match="no tenant's session"):
+                verb(artist)
+
+
+def test_equal_keys_of_two_tenants_are_not_equal_nor_the_same_row(site, tenancy):
     found = []
-    for key in ("a", "b"):
+    for key in ("a", "b", "a"):
         with tenancy.use(key), tenancy.session() as session:
             found.append(session.get_one(site.Artist, 1))
 
     assert found[0] != found[1]
     assert hash(found[0]) != hash(found[1])
+    assert not same_row(found[0], found[1])
+    assert same_row(found[0], found[2])
+    assert not same_row(site.Artist(), site.Artist())
 
 
 def test_a_session_of_a_tenant_is_no_session_of_the_catalog(tenancy):

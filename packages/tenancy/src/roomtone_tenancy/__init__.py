@@ -2,7 +2,7 @@
 
 from .connections import HeldConnections, LongLease, ServerConnections
 from .errors import TenancyError
-from .guard import TenantSession, tenant_of
+from .guard import TenantSession, same_row, tenant_of
 from .key_providers import CallableKeys, KeyProvider, KeyRing
 from .lifecycle import TenantState
 from .migrate import MigrationReport
@@ -36,5 +36,6 @@ __all__ = [
     "TenantSession",
     "TenantState",
     "normalise_host",
+    "same_row",
     "tenant_of",
 ]

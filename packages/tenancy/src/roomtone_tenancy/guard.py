@@ -6,7 +6,8 @@ connection enters a session passes here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Engine, event, inspect
@@ -34,6 +35,7 @@ class TenantSession(Session):
         super().__init__(bind=engine, **options)
         self.tenant = tenant
         self._engine, self._scope = engine, scope
+        self._is_merging = False
 
     def get_bind(self, mapper: Any = None, *, bind: Any = None, **others: Any) -> Engine | Connection:  # noqa: ARG002 -- as Session's
         """The tenant's engine, and nothing else.
@@ -69,13 +71,25 @@ class TenantSession(Session):
     def merge(self, instance: Any, **options: Any) -> Any:  # generic in Session
         """As `Session.merge`, for objects of this tenant and all that they lead to."""
         self._check_cascade([instance], "merge")
-        return super().merge(instance, **options)
+        with self._merging():
+            return super().merge(instance, **options)
 
     def merge_all(self, instances: Iterable[Any], **options: Any) -> Sequence[Any]:
         """As `Session.merge_all`, for objects of this tenant."""
         instances = list(instances)
         self._check_cascade(instances, "merge")
-        return super().merge_all(instances, **options)
+        with self._merging():
+            return super().merge_all(instances, **options)
+
+    def refresh(self, instance: object, *args: Any, **options: Any) -> None:
+        """As `Session.refresh`, for an object of this tenant."""
+        self._check(inspect(instance))
+        super().refresh(instance, *args, **options)
+
+    def expire(self, instance: object, *args: Any, **options: Any) -> None:
+        """As `Session.expire`, for an object of this tenant."""
+        self._check(inspect(instance))
+        super().expire(instance, *args, **options)
 
     def bulk_save_objects(self, objects: Iterable[object], *args: Any, **options: Any) -> None:
         """As `Session.bulk_save_objects`, for objects of this tenant, which are marked as its own."""
@@ -85,6 +99,20 @@ class TenantSession(Session):
         super().bulk_save_objects(objects, *args, **options)
         for each in objects:
             self._mark(inspect(each))
+
+    def bulk_insert_mappings(self, mapper: Any, mappings: Iterable[dict[str, Any]], *args: Any, **options: Any) -> None:
+        """As `Session.bulk_insert_mappings`; an object's own `__dict__` must be of this tenant's."""
+        super().bulk_insert_mappings(mapper, self._checked(mappings), *args, **options)
+
+    def bulk_update_mappings(self, mapper: Any, mappings: Iterable[dict[str, Any]]) -> None:
+        """As `Session.bulk_update_mappings`; an object's own `__dict__` must be of this tenant's."""
+        super().bulk_update_mappings(mapper, self._checked(mappings))
+
+    def _execute_internal(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        # What execute(), scalar() and scalars() all come to.
+        if params is not None:
+            self._checked([params] if isinstance(params, Mapping) else params)
+        return super()._execute_internal(statement, params, **options)
 
     def bind_mapper(self, mapper: Any, bind: Any) -> NoReturn:  # noqa: ARG002 -- as Session's
         """Refused: a tenant's session has one database."""
@@ -101,8 +129,27 @@ class TenantSession(Session):
             for _, _, reached, _ in state.mapper.cascade_iterator(cascade, state):
                 self._check(reached)
 
+    def _checked(self, mappings: Iterable[Any]) -> list[Any]:
+        """Mappings are plain values and belong to nobody, unless they were taken from a mapped object."""
+        mappings = list(mappings)
+        for each in mappings:
+            if isinstance(each, Mapping) and isinstance(state := each.get("_sa_instance_state"), InstanceState):
+                self._check(state)
+        return mappings
+
+    @contextmanager
+    def _merging(self) -> Iterator[None]:
+        """While SQLAlchemy makes objects with an identity and no stamp yet, as copies of what was checked."""
+        before, self._is_merging = self._is_merging, True
+        try:
+            yield
+        finally:
+            self._is_merging = before
+
     def _check(self, state: InstanceState[Any]) -> None:
         owner = state.info.get(_STAMP)
+        if owner is None and state.key is not None and not self._is_merging:
+            raise WrongTenant(f"A {state.class_.__name__}", belongs_to="(none: no tenant's session loaded it)", current=self.tenant.key)
         if owner is not None and owner[0] != self.tenant.id:
             raise WrongTenant(f"A {state.class_.__name__}", belongs_to=owner[1], current=self.tenant.key)
 
@@ -116,6 +163,13 @@ def tenant_of(instance: object) -> str | None:
     return None if owner is None else owner[1]
 
 
+def same_row(one: object, other: object) -> bool:
+    """Whether two mapped objects are the same row of the same tenant; objects of two tenants never are, whatever their keys."""
+    first, second = inspect(one), inspect(other)
+    owners = first.info.get(_STAMP), second.info.get(_STAMP)
+    return first.key is not None and first.key == second.key and owners[0] is not None and owners[0] == owners[1]
+
+
 @event.listens_for(TenantSession, "before_attach")
 def _before_attach(session: TenantSession, instance: object) -> None:
     state = inspect(instance)
@@ -126,3 +180,15 @@ def _before_attach(session: TenantSession, instance: object) -> None:
 @event.listens_for(TenantSession, "loaded_as_persistent")
 def _loaded(session: TenantSession, instance: object) -> None:
     session._mark(inspect(instance))
+
+
+@event.listens_for(TenantSession, "before_flush")
+def _before_flush(session: TenantSession, *_: Any) -> None:
+    """Look at what changed relationships lead to: a back reference attaches nothing, and SQLAlchemy would only warn."""
+    for instance in (*session.new, *session.dirty):
+        state = inspect(instance)
+        for name in state.committed_state.keys() & state.mapper.relationships.keys():
+            reached = state.dict.get(name)
+            for each in reached if isinstance(reached, (list, set, tuple)) else [reached]:
+                if isinstance(found := inspect(each, raiseerr=False), InstanceState):
+                    session._check(found)
