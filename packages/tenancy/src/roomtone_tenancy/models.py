@@ -148,6 +148,7 @@ class ProcessRow(CatalogRow):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     identity: Mapped[str] = mapped_column(String(300))
+    share: Mapped[int] = mapped_column(Integer)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 

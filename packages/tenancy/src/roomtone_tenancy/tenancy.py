@@ -28,6 +28,7 @@ from .lookups import Lookups
 from .migrate import Fleet, MigrationReport
 from .operations import Listener, Operations
 from .pool import Budgets
+from .processes import Heart
 from .progress import Progress
 from .propagation import Propagation
 from .provisioners import Place, provisioner_for
@@ -89,6 +90,7 @@ class Tenancy:
             raise ValueError("Tenancy needs at least one server, and a different name for each.")
         limits = pools or PoolLimits()
         self._budgets = Budgets(limits)
+        self._heart = Heart(catalog=catalog, clock=clock, budgets=self._budgets, limits=limits)
         self._scope = Scope()
         self._lookups = Lookups(
             catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
@@ -367,6 +369,7 @@ class Tenancy:
     def dispose(self) -> None:
         """Close every idle connection to tenants' databases and listen no more; the catalog's engine is the host's."""
         self._lookups.stop()
+        self._heart.stop()
         self._sites.dispose()
 
     def _move(self, session: Session, key: str, after: TenantState, reason: str, actor: str) -> Tenant:
@@ -383,6 +386,7 @@ class Tenancy:
         return now
 
     def _engine(self, tenant: Tenant) -> Engine:
+        self._heart.ensure()
         site = self._sites[tenant.server]
         place = Place(database=tenant.database or "")
         return site.engines.get(tenant, lambda: site.provisioner.url(place, self._credentials.current(tenant.id)))

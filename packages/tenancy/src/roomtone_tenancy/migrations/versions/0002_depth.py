@@ -64,6 +64,7 @@ def upgrade() -> None:
         "tenancy_processes",
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("identity", sa.String(300), nullable=False),
+        sa.Column("share", sa.Integer(), nullable=False),
         sa.Column("seen_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_tenancy_processes"),
     )
