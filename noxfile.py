@@ -60,8 +60,9 @@ def contracts(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests but the browser's, on PostgreSQL 18 from the wheel. The front end is built first: pages need it."""
     session.run("studio", "build")
-    session.run("pytest", *PARALLEL, "-m", "not browser and not faults", *session.posargs)
+    session.run("pytest", *PARALLEL, "-m", "not browser and not faults and not machine", *session.posargs)
     session.run("pytest", "-m", "faults", *session.posargs)
+    session.run("pytest", "-m", "machine", *session.posargs)
 
 
 @nox.session
@@ -72,7 +73,12 @@ def postgres15(session: nox.Session) -> None:
         session.skip(f"PostgreSQL 15 is not installed in {folder}; install Debian's package postgresql-15 to run this.")
     session.env["TEST_POSTGRES_BIN"] = str(folder)
     session.run(
-        "pytest", *PARALLEL, "-m", "not browser and not faults", *(f"packages/{name}/tests" for name in LIBRARIES), "apps/studio/tests"
+        "pytest",
+        *PARALLEL,
+        "-m",
+        "not browser and not faults and not machine",
+        *(f"packages/{name}/tests" for name in LIBRARIES),
+        "apps/studio/tests",
     )
 
 
@@ -136,7 +142,7 @@ def _test_apart(session: nox.Session, name: str, *, python: str, resolution: str
     )  # fmt: skip
     unwanted = [*(module for library, module in LIBRARIES.items() if library != name), *SIBLINGS[name]]
     session.run(inside, "-c", f"import importlib.util as u, {LIBRARIES[name]}; assert not [m for m in {unwanted!r} if u.find_spec(m)]")
-    session.run(inside, "-m", "pytest", *PARALLEL, f"packages/{name}/tests", env={"PYTHONPATH": ""})
+    session.run(inside, "-m", "pytest", *PARALLEL, "-m", "not machine", f"packages/{name}/tests", env={"PYTHONPATH": ""})
 
 
 def _newest_python() -> tuple[str, str]:

@@ -21,7 +21,7 @@ from sqlalchemy.orm import make_transient, make_transient_to_detached
 from roomtone_tenancy import errors, tenant_of
 
 STEPS_EACH = 100
-EXAMPLES = {"sqlite": 20, "postgresql": 12}
+EXAMPLES = {"sqlite": 520, "postgresql": 12}
 STEPS_MIN = {"sqlite": 50_000, "postgresql": 1_000}
 OBJECTS_MAX = 12
 REFUSED = (errors.WrongTenant, errors.NoTenant, errors.TenantSwitch)
@@ -39,7 +39,8 @@ def relate(site, session, it):
 
 
 def wrap(site, it):
-    return site.Song(title=f"{tenant_of(it)} new", artist=it) if isinstance(it, site.Artist) else site.Artist(name=f"{tenant_of(it)} new", songs=[it])
+    name = f"{tenant_of(it)} new"
+    return site.Song(title=name, artist=it) if isinstance(it, site.Artist) else site.Artist(name=name, songs=[it])
 
 
 VERBS = {

@@ -51,12 +51,14 @@ class Heart:
             self._budgets.resize(0)  # a forked child has its parent's share otherwise
             self.beat()
             self._pid = os.getpid()
-            threading.Thread(target=self._run, args=(self._stop, self._limits.beat_s), name="tenancy heart", daemon=True).start()
+            self._thread = threading.Thread(target=self._run, args=(self._stop, self._limits.beat_s), name="tenancy heart", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """Give the share back to the others; the next `ensure` begins anew."""
         if self._pid == os.getpid():
             self._stop.set()
+            self._thread.join()
             self._pid = None
             self._budgets.resize(0)
             with suppress(SQLAlchemyError), Session(self._catalog) as session, session.begin():

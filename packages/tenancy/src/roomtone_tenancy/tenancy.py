@@ -168,6 +168,7 @@ class Tenancy:
         Effects:
             Creates a database and roles, commits after each step. Nothing happens when it is done already.
         """
+        self._heart.ensure()
         tenant = self._registry.fresh(key)
         if tenant.state is TenantState.DELETING:
             raise TenantUnavailable(key, tenant.state)
