@@ -1,20 +1,25 @@
 """One database per tenant: catalog, provisioning, routing and fleet migrations on SQLAlchemy and Alembic."""
 
+from .cache import CacheStats
 from .connections import HeldConnections, LongLease, ServerConnections
 from .errors import TenancyError
 from .guard import TenantSession, same_row, tenant_of
 from .key_providers import CallableKeys, KeyProvider, KeyRing
 from .lifecycle import TenantState
 from .migrate import MigrationReport
+from .placement import Candidate, Placement, Wish
 from .progress import Progress, StepProgress, StepState
 from .refusal import Page, Reason, Refusal
 from .resolve import normalise_host
-from .server import PoolLimits, Server
+from .server import PoolLimits, Server, ServerState
+from .servers import Servers, ServerStatus
 from .tenancy import Tenancy
 from .tenant import LifecycleEntry, Tenant
 
 __all__ = [
+    "CacheStats",
     "CallableKeys",
+    "Candidate",
     "HeldConnections",
     "KeyProvider",
     "KeyRing",
@@ -22,12 +27,16 @@ __all__ = [
     "LongLease",
     "MigrationReport",
     "Page",
+    "Placement",
     "PoolLimits",
     "Progress",
     "Reason",
     "Refusal",
     "Server",
     "ServerConnections",
+    "ServerState",
+    "ServerStatus",
+    "Servers",
     "StepProgress",
     "StepState",
     "Tenancy",
@@ -35,6 +44,7 @@ __all__ = [
     "Tenant",
     "TenantSession",
     "TenantState",
+    "Wish",
     "normalise_host",
     "same_row",
     "tenant_of",

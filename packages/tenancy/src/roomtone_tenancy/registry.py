@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import Engine, Select, select
 from sqlalchemy.orm import Session
 
 from . import key as keys
 from .changes import EVERYTHING, Change
-from .errors import DomainTaken, NoServer, TenantExists, UnknownHost, UnknownTenant
+from .errors import DomainTaken, TenantExists, UnknownHost, UnknownTenant
 from .insertion import insert_if_absent
 from .lifecycle import TenantState, check_move
 from .lookups import Lookups, value_of
 from .models import DomainRow, InstallationRow, LifecycleRow, TenantRow
+from .placement import Wish
 from .resolve import normalise_host
-from .server import Server
+from .servers import Servers
 from .tenant import LifecycleEntry, Tenant
 
 
@@ -29,7 +30,7 @@ class Registry:
 
     catalog: Engine
     lookups: Lookups
-    servers: Sequence[Server]
+    servers: Servers
     clock: Callable[[], datetime]
 
     # ── Reads ────────────────────────────────────────────────────────────
@@ -105,7 +106,9 @@ class Registry:
 
     # ── Writes: they flush; the host commits ─────────────────────────────
 
-    def register(self, session: Session, key: str, *, domains: Sequence[str], metadata: Mapping[str, Any] | None) -> TenantRow:
+    def register(
+        self, session: Session, key: str, *, domains: Sequence[str], metadata: Mapping[str, Any] | None, region: str | None
+    ) -> TenantRow:
         """Add the tenant, placed and named but without a database yet."""
         keys.check(key)
         hosts = list(dict.fromkeys(normalise_host(host) for host in domains))
@@ -116,7 +119,7 @@ class Registry:
             "id": tenant_id,
             "key": key,
             "state": TenantState.REQUESTED,
-            "server": self._place(session).name,
+            "server": self.servers.place(session, Wish(key=key, region=region)),
             "database": keys.opaque_name(session.scalars(select(InstallationRow.name)).one()),
             "epoch": 1,
             "metadata": dict(metadata or {}),
@@ -198,19 +201,6 @@ class Registry:
 
     def _log(self, session: Session, row: TenantRow, *, before: TenantState | None, reason: str, actor: str) -> None:
         session.add(LifecycleRow(tenant_id=row.id, at=self.clock(), before=before, after=row.state, reason=reason, actor=actor))
-
-    def _place(self, session: Session) -> Server:
-        """The server with the most room.
-
-        Raises:
-            NoServer: every one is full.
-        """
-        counts = select(TenantRow.server, func.count()).where(TenantRow.state != TenantState.DELETED).group_by(TenantRow.server)
-        used = {name: count for name, count in session.execute(counts)}  # noqa: C416 -- mypy cannot read dict() of rows
-        best = max(self.servers, key=lambda server: server.capacity - used.get(server.name, 0))
-        if used.get(best.name, 0) >= best.capacity:
-            raise NoServer
-        return best
 
 
 def _live(key: str) -> Select[TenantRow]:

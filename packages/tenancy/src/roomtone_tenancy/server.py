@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
 
@@ -20,6 +21,14 @@ RUNTIME_SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
+class ServerState(StrEnum):
+    """What a server is there for. Draining: its tenants work, new ones go elsewhere. Disabled: nobody works there."""
+
+    ACCEPTING = "accepting"
+    DRAINING = "draining"
+    DISABLED = "disabled"
+
+
 @dataclass(frozen=True)
 class Server:
     """One place for tenant databases.
@@ -27,7 +36,8 @@ class Server:
     Args:
         name: how the catalog calls it; never changes once tenants live there.
         url: a role that may create databases and roles (`postgresql+psycopg://...`), or `sqlite:///folder` for files in that folder.
-        capacity: how many tenants are placed here at most.
+        capacity: how many tenants are placed here at most, >= 0.
+        regions: where it is, in the host's own words; `register(region=...)` asks for one of them.
         settings: PostgreSQL settings of every tenant's runtime role in its own database, set again on each clone.
         runtime_url: where tenants' work connects to instead, such as a PgBouncer in front; its user, password and database are not
             used. Administration goes to `url`.
@@ -37,6 +47,7 @@ class Server:
     name: str
     url: str = field(repr=False)
     capacity: int = 1000
+    regions: tuple[str, ...] = field(default=(), kw_only=True)
     settings: Mapping[str, str] = field(default_factory=lambda: RUNTIME_SETTINGS, repr=False, hash=False)
     runtime_url: str | None = field(default=None, repr=False)
     pooling: Literal["session", "transaction"] | None = None

@@ -50,7 +50,7 @@ class Sites:
         if server is None:
             raise NoServer(name or "(none)")
         site = self._made.get(server.name)
-        return site if site is not None and site.server == server else self._renew(server)
+        return site if site is not None and (site.server is server or site.server == server) else self._renew(server)
 
     @property
     def by_name(self) -> Mapping[str, Site]:

@@ -27,6 +27,7 @@ from .lifecycle import TenantState
 from .lookups import Lookups
 from .migrate import Fleet, MigrationReport
 from .operations import Listener, Operations
+from .placement import Placement, least_full
 from .pool import Budgets
 from .processes import Heart
 from .progress import Progress
@@ -36,6 +37,7 @@ from .provisioning import Provisioning, Seed
 from .registry import Registry, value_of_row
 from .revisions import Revisions
 from .server import PoolLimits, Server
+from .servers import Servers
 from .sites import Site, Sites
 from .templates import Templates
 from .tenant import LifecycleEntry, Tenant
@@ -52,7 +54,8 @@ class Tenancy:
 
     Args:
         catalog: the control database; `schema.upgrade` has been run on it.
-        servers: where tenant databases live; at least one.
+        servers: where tenant databases live, unless the catalog has them: see `servers.Servers`.
+        placement: chooses the server of a new tenant; see `placement.Placement`.
         migrations: a folder with `versions/`, the Alembic revisions of every tenant's database. No env.py is needed.
         metadata: the tenants' tables, for revisions that ask for `target_metadata`.
         keys: wraps the keys of the catalog's secrets: a `KeyRing`, `CallableKeys`, or the host's own.
@@ -72,12 +75,13 @@ class Tenancy:
         self,
         catalog: Engine,
         *,
-        servers: Sequence[Server],
+        servers: Sequence[Server] = (),
         migrations: Path,
         metadata: MetaData | None = None,
         keys: KeyProvider,
         clock: Callable[[], datetime] = utc_now,
         pools: PoolLimits | None = None,
+        placement: Placement = least_full,
         seed: Seed | None = None,
         cache_ttl_s: float = 2.0,
         cache_stale_s: float = 300.0,
@@ -86,8 +90,8 @@ class Tenancy:
         listen: bool = True,
         lease_s: float = 15.0,
     ) -> None:
-        if not servers or len({server.name for server in servers}) < len(servers):
-            raise ValueError("Tenancy needs at least one server, and a different name for each.")
+        if len({server.name for server in servers}) < len(servers):
+            raise ValueError("Two servers have one name: give each its own.")
         limits = pools or PoolLimits()
         self._budgets = Budgets(limits)
         self._heart = Heart(catalog=catalog, clock=clock, budgets=self._budgets, limits=limits)
@@ -96,15 +100,16 @@ class Tenancy:
             catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
         )
         weakref.finalize(self, self._lookups.stop, wait=False).atexit = False
-        self._registry = Registry(catalog=catalog, lookups=self._lookups, servers=servers, clock=clock)
+        vault = Vault(keys)
+        self.servers = Servers(self._lookups, given=servers, vault=vault, clock=clock, placement=placement)
+        self._registry = Registry(catalog=catalog, lookups=self._lookups, servers=self.servers, clock=clock)
         self._operations = Operations(catalog=catalog, clock=clock)
-        self._credentials = Credentials(catalog=catalog, vault=Vault(keys), clock=clock)
+        self._credentials = Credentials(catalog=catalog, vault=vault, clock=clock)
         self._revisions = Revisions(folder=Path(migrations), metadata=metadata)
         leases = Leases(catalog=catalog, clock=clock, ttl_s=lease_s)
-        given = {server.name: server for server in servers}
         self._sites = Sites(
-            find=given.get,
-            names=given.keys,
+            find=self.servers.find,
+            names=self.servers.names,
             make=lambda server: Site(
                 server=server,
                 provisioner=provisioner_for(server),
@@ -133,23 +138,32 @@ class Tenancy:
 
     # ── Life of a tenant ─────────────────────────────────────────────────
 
-    def register(self, session: Session, key: str, *, domains: Sequence[str] = (), metadata: Mapping[str, Any] | None = None) -> Tenant:
+    def register(
+        self,
+        session: Session,
+        key: str,
+        *,
+        domains: Sequence[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        region: str | None = None,
+    ) -> Tenant:
         """Add a tenant within the host's control-plane transaction: its row, its domains and the wish for a database.
 
         Args:
             domains: hosts it answers to, the primary first.
             metadata: JSON values of the host's own.
+            region: place it on a server of this region; anywhere if None.
 
         Raises:
             BadKey, BadHost: they break the rules.
             TenantExists, DomainTaken: somebody has them; the transaction can go on.
-            NoServer: every server is full.
+            NoServer: no server can take it; the message counts why.
 
         Effects:
-            Flushes; the host commits, then runs `provision`.
+            Flushes, and locks the servers until the host commits; the host then runs `provision`.
         """
         self._require_control(session)
-        row = self._registry.register(session, key, domains=domains, metadata=metadata)
+        row = self._registry.register(session, key, domains=domains, metadata=metadata, region=region)
         self._operations.want(session, row.id, "provision", self._provisioning.steps(row.server))
         return value_of_row(row)
 
