@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,6 @@ from .tenant import LifecycleEntry, Tenant
 from .vault import Vault
 
 
-def utc_now() -> datetime:
-    """The time, with its zone."""
-    return datetime.now(UTC)
-
-
 class Tenancy:
     """Tenants with a database each.
 
@@ -79,7 +75,7 @@ class Tenancy:
         migrations: Path,
         metadata: MetaData | None = None,
         keys: KeyProvider,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] = partial(datetime.now, UTC),
         pools: PoolLimits | None = None,
         placement: Placement = least_full,
         seed: Seed | None = None,
