@@ -62,8 +62,7 @@ class Tenancy:
         cache_stale_s: how old an answer may be that is given while the catalog cannot be asked, seconds.
         cache_entries_max: look-ups remembered by key, and as many by host.
         catalog_timeout_s: how long the catalog may take to answer a look-up, seconds.
-        listen: be told of other processes' changes within milliseconds, where the catalog is PostgreSQL. The first look-up starts
-            a daemon thread with a connection of its own; `dispose` ends it.
+        listen: hear of other processes' changes at once, from PostgreSQL: a daemon thread and a connection from the first look-up on.
         lease_s: how long a silent worker is believed alive, seconds; one seen dead on this host is replaced at once.
     """
 
