@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from roomtone_ai_credits import EntryKind, LotKind, Usage, errors
+from roomtone_ai_credits import AiCredits, EntryKind, LotKind, Usage, errors
 
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -482,9 +482,9 @@ def test_free_work_is_held_even_with_nothing_left(ledger, account):
     assert ledger.settle(hold.id, tokens(0)).charged == 0
 
 
-def test_an_account_has_a_bounded_number_of_open_holds(ledger, account, give):
+def test_an_account_has_a_bounded_number_of_open_holds(engine, card, clock, account, give):
     give(1000)
-    ledger._open_holds_max = 3
+    ledger = AiCredits(engine, rate_card=card, clock=clock, open_holds_max=3)
     for number in range(3):
         ledger.hold(account, model="unit", estimate=tokens(1), key=f"work {number}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from .entries import Book, Entry, EntryKind, Note, Posting
+from .errors import IdempotencyConflict
 from .holds import Hold, HoldState
 from .lots import PRIORITY, Lot, LotKind, take
 from .periods import Allowance
@@ -21,6 +22,8 @@ class Books:
     """
 
     account: str
+    id: int | None = None
+    """The number of the account's row; None before anything was booked."""
     now: datetime
     seq: int = 0
     lot_count: int = 0
@@ -31,6 +34,14 @@ class Books:
     holds: dict[str, Hold] = field(default_factory=dict)
     allowances: list[Allowance] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    """What was booked since they were loaded."""
+    past: dict[str, Entry] = field(default_factory=dict)
+    """Entries by their key, as far as loaded or booked since."""
+    other_holds: int = 0
+    """How many open holds there are beside those in `holds`."""
+    other_holds_end_at: datetime | None = None
+    """When the first of those ends."""
+    _hold_ids: dict[str, str] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
@@ -53,8 +64,13 @@ class Books:
 
     @property
     def open_holds(self) -> list[Hold]:
-        """The holds that promise credit."""
+        """The holds that promise credit, as far as loaded."""
         return [hold for hold in self.holds.values() if hold.state is HoldState.open]
+
+    @property
+    def open_hold_count(self) -> int:
+        """How many holds promise credit."""
+        return self.other_holds + len(self.open_holds)
 
     @property
     def next_grant_at(self) -> datetime | None:
@@ -67,6 +83,8 @@ class Books:
     def next_change_at(self) -> datetime | None:
         """When time alone next changes something: a hold or a lot ends, or a month begins."""
         changes = [hold.expires_at for hold in self.open_holds]
+        if self.other_holds_end_at:
+            changes.append(self.other_holds_end_at)
         ends = (at for lot in self.lots.values() for at in (lot.effective_at, lot.expires_at))
         changes += [at for at in ends if at and at > self.now]
         changes += [at for allowance in self.allowances if allowance.is_active and (at := allowance.next_at)]
@@ -84,6 +102,39 @@ class Books:
         """Return the whole micro-credits of an exact price, and carry the rest to the next charge."""
         micro, self.carry_nano = divmod(self.carry_nano + nano, NANO_PER_MICRO)
         return micro
+
+    def keep(self, hold: Hold) -> None:
+        """Put a hold into the books, in the place of what it was before."""
+        self.holds[hold.id] = hold
+        self._hold_ids[hold.key] = hold.id
+
+    def hold_of(self, key: str) -> Hold | None:
+        """Return the hold with `key`, whatever became of it; None when there is none among those loaded."""
+        return self.holds.get(self._hold_ids.get(key, ""))
+
+    def replayed(self, key: str, fingerprint: str) -> Entry | None:
+        """Return the entry already booked under `key`, None when there is none. Raises: IdempotencyConflict."""
+        entry = self.past.get(key)
+        if entry is not None and entry.note.digest != fingerprint:
+            raise IdempotencyConflict(self.account, key)
+        return entry
+
+    def mark(self) -> Books:
+        """Return a copy to go back to with `undo`."""
+        return replace(
+            self,
+            lots=dict(self.lots),
+            holds=dict(self.holds),
+            allowances=list(self.allowances),
+            entries=list(self.entries),
+            past=dict(self.past),
+            _hold_ids=dict(self._hold_ids),
+        )
+
+    def undo(self, mark: Books) -> None:
+        """Go back to a mark."""
+        for name in mark.__slots__:
+            setattr(self, name, getattr(mark, name))
 
     def post(self, kind: EntryKind, key: str, postings: Iterable[Posting], note: Note | None = None) -> Entry:
         """Move credits as `postings` say, and record it. They must sum to zero."""
@@ -105,6 +156,7 @@ class Books:
             seq=self.seq, key=key, kind=kind, at=self.now, amount=amount, balance_after=self.balance, postings=postings, note=note or Note()
         )
         self.entries.append(entry)
+        self.past[key] = entry
         return entry
 
     def issue(self, lot: Lot, *, key: str, note: Note | None = None) -> Entry:
@@ -148,7 +200,7 @@ class Books:
         for hold in self.open_holds:
             if hold.expires_at <= self.now:
                 self.promise(hold.slices, -1)
-                self.holds[hold.id] = replace(hold, state=HoldState.expired, slices={})
+                self.keep(replace(hold, state=HoldState.expired, slices={}))
 
     def _expire_lots(self) -> None:
         for lot in sorted(self.lots.values(), key=Lot.burn_order):

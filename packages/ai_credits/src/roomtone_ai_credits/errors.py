@@ -7,6 +7,7 @@ CreditsError
 ├── InsufficientCredits      a hold or a debit asks for more than is available
 ├── IdempotencyConflict      a key was used before for something else
 ├── TooManyHolds             an account has as many open holds as it may have
+├── LedgerBusy               an account is locked, or waited for, by too many
 ├── UnknownModel             the rate card has no price for a model
 ├── UnknownHold              no hold has this id
 ├── UnknownCharge            no settled charge has this key
@@ -62,6 +63,14 @@ class TooManyHolds(CreditsError):
     def __init__(self, account: str, limit: int) -> None:
         self.account, self.limit = account, limit
         super().__init__(f"account {account!r} has {limit} open holds, which is the limit; settle or release one first.")
+
+
+class LedgerBusy(CreditsError):
+    """The account could not be had in time; nothing was written. Try again with the same key."""
+
+    def __init__(self, account: str, reason: str) -> None:
+        self.account, self.reason = account, reason
+        super().__init__(f"account {account!r} is busy: {reason}; try again with the same key.")
 
 
 class UnknownModel(CreditsError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from .books import Books
@@ -10,6 +10,18 @@ from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import InsufficientCredits
 from .lots import Lot, LotKind, take
 from .periods import Allowance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """The answer to a grant, an adjustment or a reversal. `amount` is its effect on the balance, in micro-credits."""
+
+    account: str
+    key: str
+    amount: int
+    at: datetime
+    replayed: bool
+    """It had been booked before; nothing changed now."""
 
 
 def grant(books: Books, lot: Lot, *, key: str, note: Note) -> Entry:

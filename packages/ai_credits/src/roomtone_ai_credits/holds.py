@@ -49,12 +49,13 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settlement:
-    """The answer to settling a hold. Amounts are micro-credits."""
+    """The answer to settling a hold, or to a charge. Amounts are micro-credits."""
 
-    hold_id: str
+    hold_id: str | None = None
+    """None for a charge without a hold."""
     charged: int
     debt: int = 0
     """The part of `charged` no lot could pay: the next credits that come in pay it."""
     is_late: bool = False
     replayed: bool = False
-    """The hold had been settled before; `charged` is the first answer."""
+    """It had been charged before; `charged` is the first answer."""

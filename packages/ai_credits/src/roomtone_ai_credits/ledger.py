@@ -1,4 +1,4 @@
-"""The books in the database: one account locked, loaded, brought up to date, and saved.
+"""The ledger in the database: acts of one account, planned together and written in one transaction.
 
 The lock order is account → lots → holds, everywhere: whoever changes a lot or a hold has locked its account's row first,
 so that callers of one account queue and callers of different accounts never meet.
@@ -6,183 +6,191 @@ so that callers of one account queue and callers of different accounts never mee
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
 
-from . import records
-from .books import Books
-from .entries import Entry
-from .errors import IdempotencyConflict, UnknownCharge, UnknownHold
-from .holds import Hold, HoldState
-from .lots import Lot
-from .models import AccountRow, AllowanceRow, EntryRow, HoldRow, LotRow, PostingRow, table
-from .periods import Allowance
-from .reservation import charge_key
+from . import postgres, sqlite
+from .acts import Act, Outcome, carry_out
+from .errors import LedgerBusy, UnknownHold
+from .models import ACCOUNT, HOLD
+from .page import Loaded, Needs, Page
 
-ACCOUNT, LOT, HOLD = table(AccountRow), table(LotRow), table(HoldRow)
-ALLOWANCE, ENTRY, POSTING = table(AllowanceRow), table(EntryRow), table(PostingRow)
+TRIES = 4
+KNOWN_HOLDS_MAX = 10_000
 
 
-def digest(*facts: object) -> str:
-    """Fingerprint what a key stands for, so that its reuse for something else is noticed."""
-    return hashlib.sha256(json.dumps([str(fact) for fact in facts]).encode()).hexdigest()
+class Ledger:
+    """Carries out acts on the accounts of one database.
 
-
-@contextmanager
-def opened(connection: Connection, account: str, now: datetime) -> Iterator[Page]:
-    """Lock an account, making it if it is new, and give its books as of `now`; save them unless the block raises.
-
-    Effects: locks the account's row until the transaction ends; never commits.
+    Args:
+        lock_timeout_s: seconds to wait for an account that another transaction has locked; on SQLite the driver's own `timeout` counts.
     """
-    mine = ACCOUNT.c.account == account
-    row = _lock(connection, mine)
-    if row is None:
-        _create(connection, account, now)
-        row = _lock(connection, mine)
-        assert row is not None
-    page = _page(connection, row, now)
-    yield page
-    page.save()
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime], lock_timeout_s: int = 10) -> None:
+        self.engine = engine
+        self._clock = clock
+        self._lock_timeout_s = lock_timeout_s
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._accounts: dict[str, str] = {}
+
+    # Any, here and below: acts of one batch have answers of many types.
+    def transact(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
+        """Carry out acts in one transaction of its own, and commit before answering. Without acts, time alone is caught up with.
+
+        A connection that breaks, or a conflict of transactions, is tried again up to TRIES times in all: every act has a key, so what
+        was committed unseen is answered as it was the first time. When nothing succeeds nothing is written.
+        """
+        for number in range(TRIES):
+            try:
+                return self._transact_sqlite(account, acts) if self._is_sqlite else self._transact_postgres(account, acts)
+            except self.engine.dialect.loaded_dbapi.Error as problem:
+                if _is_locked(problem):
+                    raise LedgerBusy(account, "another transaction keeps it locked") from problem
+                if number == TRIES - 1 or not self._is_passing(problem):
+                    # As SQLAlchemy would have raised it, for hosts that catch its errors.
+                    raise DBAPIError.instance("credits", {}, problem, self.engine.dialect.loaded_dbapi.Error) from problem
+            except _NobodyWroteError:
+                continue
+        raise AssertionError("an account is made by one of two who try")
+
+    def within(self, connection: Connection, account: str, act: Act[Any]) -> Any:
+        """Carry out one act in the caller's transaction, and raise what is wrong with it. Never commits.
+
+        Effects: locks the account's row until that transaction ends.
+        """
+        for _ in range(TRIES):
+            now = self._clock()
+            needs = Needs.of(account, now, [act])
+            page = Page(account, self._load_within(connection, needs), now)
+            answer = act.plan(page.books)
+            if self._save_within(connection, needs, page):
+                return answer
+        raise AssertionError("an account is made by one of two who try")
+
+    def account_of(self, hold_id: str) -> str:
+        """Return whose hold this is. Raises: UnknownHold."""
+        if (known := self._accounts.get(hold_id)) is not None:
+            return known
+        query = select(ACCOUNT.c.account).join(HOLD, HOLD.c.account_id == ACCOUNT.c.id).where(HOLD.c.id == hold_id)
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            account = connection.scalar(query)
+        if account is None:
+            raise UnknownHold(hold_id)
+        return self.remember(hold_id, account)
+
+    def remember(self, hold_id: str, account: str) -> str:
+        """Keep in mind whose hold this is, which saves a query when it settles."""
+        if len(self._accounts) >= KNOWN_HOLDS_MAX:
+            self._accounts.clear()
+        self._accounts[hold_id] = account
+        return account
+
+    def _transact_postgres(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
+        now = self._clock()
+        needs = Needs.of(account, now, acts)
+        with self._borrowed() as driver, driver.pipeline():
+            # Statements are sent together: the server answers twice, once with the books and once that they are saved.
+            if driver.autocommit:
+                driver.execute("BEGIN")
+            postgres.lock(driver.execute, needs, lock_timeout_s=self._lock_timeout_s)
+            page = Page(account, postgres.load(driver.execute, needs), now)
+            outcomes = carry_out(page.books, acts)
+            if not _is_kept(page, acts, outcomes):
+                driver.execute("ROLLBACK")
+                return outcomes
+            account_id = page.books.id
+            if account_id is None and (account_id := postgres.create(driver.execute, needs)) is None:
+                driver.execute("ROLLBACK")
+                raise _NobodyWroteError
+            postgres.save(driver.execute, account_id, page.changes(account_id))
+            driver.execute("COMMIT")
+        return outcomes
+
+    def _transact_sqlite(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
+        with self._borrowed() as driver:
+            # A host may have set up the driver to begin by itself.
+            if not driver.in_transaction:
+                driver.execute("BEGIN IMMEDIATE")
+            now = self._clock()
+            needs = Needs.of(account, now, acts)
+            sqlite.lock(driver.executemany, needs)
+            page = Page(account, sqlite.load(lambda sql, values: driver.execute(sql, values).fetchall(), needs), now)
+            outcomes = carry_out(page.books, acts)
+            if not _is_kept(page, acts, outcomes):
+                driver.rollback()
+                return outcomes
+            account_id = page.books.id or sqlite.create(lambda sql, values: driver.execute(sql, values).fetchall(), needs)
+            sqlite.save(driver.executemany, account_id, page.changes(account_id))
+            driver.commit()
+        return outcomes
+
+    # Any: the driver's connection; two drivers share no type.
+    @contextmanager
+    def _borrowed(self) -> Iterator[Any]:
+        """A connection of the pool, without SQLAlchemy's own statements around ours. After an error it is not used again."""
+        borrowed = self.engine.raw_connection()
+        try:
+            yield borrowed.driver_connection
+        except self.engine.dialect.loaded_dbapi.Error as problem:
+            borrowed.invalidate(problem)
+            raise
+        finally:
+            borrowed.close()
+
+    def _load_within(self, connection: Connection, needs: Needs) -> Loaded:
+        if self._is_sqlite:
+            sqlite.lock(connection.exec_driver_sql, needs)
+            return sqlite.load(lambda sql, values: list(connection.exec_driver_sql(sql, values)), needs)
+        send = _sender(connection)
+        postgres.lock(send, needs, lock_timeout_s=self._lock_timeout_s)
+        return postgres.load(send, needs)
+
+    def _save_within(self, connection: Connection, needs: Needs, page: Page) -> bool:
+        if not page.is_changed:
+            return True
+        account_id = page.books.id
+        if self._is_sqlite:
+            account_id = account_id or sqlite.create(lambda sql, values: list(connection.exec_driver_sql(sql, values)), needs)
+            sqlite.save(connection.exec_driver_sql, account_id, page.changes(account_id))
+            return True
+        send = _sender(connection)
+        if account_id is None and (account_id := postgres.create(send, needs)) is None:
+            return False
+        postgres.save(send, account_id, page.changes(account_id))
+        return True
+
+    def _is_passing(self, problem: Exception) -> bool:
+        """Whether trying again on a new connection may help."""
+        if self._is_sqlite:
+            return False
+        # Serialization failure, deadlock; 57P: the server goes down or the session was ended; 08: the connection broke.
+        state = getattr(problem, "sqlstate", None)
+        if state is None:
+            return isinstance(problem, self.engine.dialect.loaded_dbapi.OperationalError)
+        return state in {"40001", "40P01"} or state[:3] == "57P" or state[:2] == "08"
 
 
-@contextmanager
-def opened_at_hold(connection: Connection, hold_id: str, now: datetime) -> Iterator[tuple[Page, Hold]]:
-    """Do as `opened`, for the account of a hold. Raises: UnknownHold."""
-    row = _lock(connection, ACCOUNT.c.id == select(HOLD.c.account_id).where(HOLD.c.id == hold_id).scalar_subquery())
-    if row is None:
-        raise UnknownHold(hold_id)
-    page = _page(connection, row, now)
-    hold = page.hold(hold_id=hold_id)
-    assert hold is not None
-    yield page, hold
-    page.save()
+class _NobodyWroteError(Exception):
+    """Another made the account's row first; nothing was written."""
 
 
-class Page:
-    """One locked account: its books, and what they were when loaded."""
-
-    def __init__(self, connection: Connection, account_id: int, books: Books) -> None:
-        self.books = books
-        self._connection, self._account_id = connection, account_id
-        self._load_lots(LOT.c.is_open)
-        self._load_holds(HOLD.c.state == HoldState.open.value)
-        query = select(ALLOWANCE).where(ALLOWANCE.c.account_id == account_id).order_by(ALLOWANCE.c.rule, ALLOWANCE.c.anchor_at)
-        books.allowances = [records.to_allowance(row) for row in connection.execute(query).mappings()]
-        self._before = _Loaded(lots=dict(books.lots), holds=dict(books.holds), allowances=list(books.allowances))
-
-    def replayed(self, key: str, fingerprint: str) -> Entry | None:
-        """Return the entry already booked under `key`, None when there is none. Raises: IdempotencyConflict."""
-        row = self._entry_row(key)
-        if row is not None and row["digest"] != fingerprint:
-            raise IdempotencyConflict(self.books.account, key)
-        return records.to_entry(row) if row is not None else None
-
-    def charge(self, key: str) -> Entry:
-        """Return the charge of the hold with `key`, and bring the lots that paid it into the books. Raises: UnknownCharge."""
-        row = self._entry_row(charge_key(key))
-        if row is None:
-            raise UnknownCharge(self.books.account, key)
-        query = select(POSTING).where(POSTING.c.account_id == self._account_id, POSTING.c.seq == row["seq"])
-        entry = records.to_entry(row, tuple(map(records.to_posting, self._connection.execute(query).mappings())))
-        closed = {posting.lot for posting in entry.postings if posting.lot} - self.books.lots.keys()
-        self._before.lots.update(self._load_lots(LOT.c.number.in_(closed)))
-        return entry
-
-    def hold(self, *, hold_id: str | None = None, key: str | None = None) -> Hold | None:
-        """Return a hold of this account by its id or its key, in whatever state, None when there is none."""
-        for hold in self.books.holds.values():
-            if hold_id == hold.id or key == hold.key:
-                return hold
-        loaded = self._load_holds(HOLD.c.id == hold_id if hold_id else HOLD.c.key == key)
-        self._before.holds.update(loaded)
-        return next(iter(loaded.values()), None)
-
-    def save(self) -> None:
-        """Write what changed: history first, then lots, holds, allowances and the account's sums."""
-        books, before, account_id = self.books, self._before, self._account_id
-        self._insert(ENTRY, [records.from_entry(account_id, entry) for entry in books.entries])
-        self._insert(POSTING, [side for entry in books.entries for side in records.from_postings(account_id, entry)])
-        lots = [lot for number, lot in books.lots.items() if before.lots.get(number) != lot]
-        self._insert(LOT, [records.from_lot(account_id, lot) for lot in lots if lot.number not in before.lots])
-        self._update(LOT, [records.from_lot(account_id, lot) for lot in lots if lot.number in before.lots])
-        holds = [hold for hold_id, hold in books.holds.items() if before.holds.get(hold_id) != hold]
-        self._insert(HOLD, [records.from_hold(account_id, hold) for hold in holds if hold.id not in before.holds])
-        self._update(HOLD, [records.from_hold(account_id, hold) for hold in holds if hold.id in before.holds])
-        known = len(before.allowances)
-        changed = [new for old, new in zip(before.allowances, books.allowances, strict=False) if old != new]
-        self._insert(ALLOWANCE, [records.from_allowance(account_id, allowance) for allowance in books.allowances[known:]])
-        self._update(ALLOWANCE, [records.from_allowance(account_id, allowance) for allowance in changed])
-        sums = {"seq": books.seq, "lot_count": books.lot_count, "balance": books.balance, "debt": books.debt, "held": books.held}
-        sums["carry_nano"] = books.carry_nano
-        times = {"matured_at": books.now, "next_change_at": books.next_change_at, "next_grant_at": books.next_grant_at}
-        self._connection.execute(update(ACCOUNT).where(ACCOUNT.c.id == account_id).values(**sums, **times))
-
-    def _entry_row(self, key: str) -> RowMapping | None:
-        query = select(ENTRY).where(ENTRY.c.account_id == self._account_id, ENTRY.c.key == key)
-        return self._connection.execute(query).mappings().one_or_none()
-
-    def _load_lots(self, which: ColumnElement[bool]) -> dict[int, Lot]:
-        query = select(LOT).where(LOT.c.account_id == self._account_id, which)
-        loaded = {row["number"]: records.to_lot(row) for row in self._connection.execute(query).mappings()}
-        self.books.lots.update(loaded)
-        return loaded
-
-    def _load_holds(self, which: ColumnElement[bool]) -> dict[str, Hold]:
-        query = select(HOLD).where(HOLD.c.account_id == self._account_id, which)
-        loaded = {row["id"]: records.to_hold(self.books.account, row) for row in self._connection.execute(query).mappings()}
-        self.books.holds.update(loaded)
-        return loaded
-
-    # Any: a row's columns have many types.
-    def _insert(self, target: Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self._connection.execute(insert(target), rows)
-
-    def _update(self, target: Table, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        keys = [column.name for column in target.primary_key]
-        statement = update(target).where(*(target.c[key] == bindparam(f"old_{key}") for key in keys))
-        statement = statement.values({name: bindparam(f"new_{name}") for name in rows[0] if name not in keys})
-        self._connection.execute(statement, [{f"old_{n}" if n in keys else f"new_{n}": value for n, value in row.items()} for row in rows])
+def _is_locked(problem: Exception) -> bool:
+    """Whether another transaction kept the account, or all of SQLite, for longer than one waits."""
+    return getattr(problem, "sqlstate", None) == "55P03" or getattr(problem, "sqlite_errorname", None) == "SQLITE_BUSY"
 
 
-@dataclass
-class _Loaded:
-    """What was read, to tell what changed."""
-
-    lots: dict[int, Lot]
-    holds: dict[str, Hold]
-    allowances: list[Allowance]
+def _is_kept(page: Page, acts: Sequence[Act[Any]], outcomes: Sequence[Outcome]) -> bool:
+    """A transaction in which every act was refused leaves no trace."""
+    return page.is_changed and (not acts or any(outcome.problem is None for outcome in outcomes))
 
 
-def _page(connection: Connection, row: RowMapping, now: datetime) -> Page:
-    books = Books(account=row["account"], now=row["matured_at"], seq=row["seq"], lot_count=row["lot_count"], debt=row["debt"])
-    books.carry_nano = row["carry_nano"]
-    page = Page(connection, row["id"], books)
-    books.mature(now)
-    return page
+def _sender(connection: Connection) -> postgres.Send:
+    def send(statement: str, parameters: Mapping[str, Any]) -> postgres.Found:
+        return connection.exec_driver_sql(statement, dict(parameters))
 
-
-def _lock(connection: Connection, mine: ColumnElement[bool]) -> RowMapping | None:
-    if connection.dialect.name == "sqlite":
-        # SQLite has no row locks, and refuses to turn a reader into a writer once another has written: so write first.
-        touched = connection.execute(update(ACCOUNT).where(mine).values(seq=ACCOUNT.c.seq))
-        if not touched.rowcount:
-            return None
-    return connection.execute(select(ACCOUNT).where(mine).with_for_update()).mappings().one_or_none()
-
-
-def _create(connection: Connection, account: str, now: datetime) -> None:
-    make = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    values = {"account": account, "seq": 0, "lot_count": 0, "balance": 0, "debt": 0, "held": 0, "matured_at": now}
-    connection.execute(make(ACCOUNT).values(values).on_conflict_do_nothing())
+    return send

@@ -191,3 +191,11 @@ def table(row: type[Row]) -> Table:
     found = row.__table__
     assert isinstance(found, Table)
     return found
+
+
+ACCOUNT, LOT, HOLD = table(AccountRow), table(LotRow), table(HoldRow)
+ALLOWANCE, ENTRY, POSTING = table(AllowanceRow), table(EntryRow), table(PostingRow)
+# What may change of a row that was written before.
+LOT_CHANGES = ("remaining", "held", "expires_at", "is_open")
+HOLD_CHANGES = ("state", "amount", "slices", "held_at", "expires_at", "rate", "card_version", "charged", "is_late")
+ALLOWANCE_CHANGES = ("ends_at", "amount", "next_period", "granted", "is_active")

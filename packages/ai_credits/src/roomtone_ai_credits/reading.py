@@ -9,8 +9,8 @@ from sqlalchemy import Connection, and_, select
 
 from . import records
 from .entries import EntryKind
-from .ledger import ACCOUNT, ENTRY, LOT
 from .lots import Lot, LotKind
+from .models import ACCOUNT, ENTRY, LOT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,18 +29,6 @@ class Balance:
     """When the next monthly allowance comes."""
     lots: tuple[Lot, ...]
     """The lots that can be spent from, soonest burnt first."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Grant:
-    """The answer to a grant, an adjustment or a reversal. `amount` is its effect on the balance, in micro-credits."""
-
-    account: str
-    key: str
-    amount: int
-    at: datetime
-    replayed: bool
-    """It had been booked before; nothing changed now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +56,7 @@ def balance(connection: Connection, account: str, now: datetime) -> Balance | No
     if first["next_change_at"] is not None and first["next_change_at"] <= now:
         return None
     now = max(now, first["matured_at"])
-    lots = sorted((records.to_lot(row) for row in rows if row["number"] is not None), key=Lot.burn_order)
+    lots = sorted((records.to_lot(dict(row)) for row in rows if row["number"] is not None), key=Lot.burn_order)
     live = tuple(lot for lot in lots if lot.is_live(now))
     return Balance(
         available=sum(lot.free for lot in live if not lot.is_restricted) - first["debt"],

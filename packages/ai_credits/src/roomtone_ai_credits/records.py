@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping
-
+from .books import Books
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .holds import Hold, HoldState
 from .lots import Lot, LotKind
@@ -15,7 +15,23 @@ from .usage import Usage
 
 
 # Any below: the columns of a row have many types.
-def to_lot(row: RowMapping) -> Lot:
+def from_books(books: Books) -> dict[str, Any]:
+    """Write an account's row."""
+    return {
+        "account": books.account,
+        "seq": books.seq,
+        "lot_count": books.lot_count,
+        "balance": books.balance,
+        "debt": books.debt,
+        "held": books.held,
+        "carry_nano": books.carry_nano,
+        "matured_at": books.now,
+        "next_change_at": books.next_change_at,
+        "next_grant_at": books.next_grant_at,
+    }
+
+
+def to_lot(row: Mapping[str, Any]) -> Lot:
     """Read a lot."""
     return Lot(
         kind=LotKind(row["kind"]), models=tuple(row["models"]), features=tuple(row["features"]), **{name: row[name] for name in _LOT}
@@ -34,7 +50,7 @@ def from_lot(account_id: int, lot: Lot) -> dict[str, Any]:
     }
 
 
-def to_hold(account: str, row: RowMapping) -> Hold:
+def to_hold(account: str, row: Mapping[str, Any]) -> Hold:
     """Read a hold."""
     return Hold(
         account=account,
@@ -61,7 +77,7 @@ def from_hold(account_id: int, hold: Hold) -> dict[str, Any]:
     }
 
 
-def to_allowance(row: RowMapping) -> Allowance:
+def to_allowance(row: Mapping[str, Any]) -> Allowance:
     """Read an allowance."""
     return Allowance(**{name: row[name] for name in _ALLOWANCE})
 
@@ -71,10 +87,18 @@ def from_allowance(account_id: int, allowance: Allowance) -> dict[str, Any]:
     return {"account_id": account_id, **{name: getattr(allowance, name) for name in _ALLOWANCE}}
 
 
-def to_entry(row: RowMapping, postings: tuple[Posting, ...] = ()) -> Entry:
+def to_entry(row: Mapping[str, Any], postings: tuple[Posting, ...] = ()) -> Entry:
     """Read an entry; its postings are read apart."""
     note = Note(user=row["used_by"], **{name: row[name] for name in _NOTE})
     return Entry(kind=EntryKind(row["kind"]), note=note, postings=postings, **{name: row[name] for name in _ENTRY})
+
+
+def to_entries(rows: Sequence[Mapping[str, Any]], sides: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
+    """Read entries and their postings, by key."""
+    postings: dict[int, list[Posting]] = {}
+    for side in sorted(sides, key=lambda side: (side["seq"], side["side"])):
+        postings.setdefault(side["seq"], []).append(to_posting(side))
+    return {row["key"]: to_entry(row, tuple(postings.get(row["seq"], ()))) for row in rows}
 
 
 def from_entry(account_id: int, entry: Entry) -> dict[str, Any]:
@@ -88,7 +112,7 @@ def from_entry(account_id: int, entry: Entry) -> dict[str, Any]:
     }
 
 
-def to_posting(row: RowMapping) -> Posting:
+def to_posting(row: Mapping[str, Any]) -> Posting:
     """Read a posting."""
     return Posting(book=Book(row["book"]), amount=row["amount"], lot=row["lot"])
 

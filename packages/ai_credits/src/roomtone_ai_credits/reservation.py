@@ -19,11 +19,11 @@ def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
     available = books.available_to(hold.model, hold.feature)
     if hold.amount > max(available, 0):
         raise InsufficientCredits(books.account, needed=hold.amount, available=available, next_grant_at=books.next_grant_at)
-    if len(books.open_holds) >= open_holds_max:
+    if books.open_hold_count >= open_holds_max:
         raise TooManyHolds(books.account, open_holds_max)
     hold = replace(hold, state=HoldState.open, slices=take(books.lots_for(hold.model, hold.feature), hold.amount))
     books.promise(hold.slices)
-    books.holds[hold.id] = hold
+    books.keep(hold)
     return hold
 
 
@@ -51,16 +51,31 @@ def settle(books: Books, hold: Hold, nano: int, note: Note) -> Settlement:
         [*sides, Posting(book=Book.debt, amount=-debt), Posting(book=Book.consumed, amount=cost)],
         replace(note, priced_nano=nano),
     )
-    books.holds[hold.id] = replace(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late)
+    books.keep(replace(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late))
     books.tidy()
     return Settlement(hold_id=hold.id, charged=cost, debt=debt, is_late=is_late)
+
+
+def charge(books: Books, nano: int, *, key: str, note: Note) -> Settlement:
+    """Charge `nano` nano-credits at once. Raises: InsufficientCredits."""
+    carried = books.carry_nano
+    cost = books.price(nano)
+    available = books.available_to(note.model, note.feature)
+    if cost > max(available, 0):
+        books.carry_nano = carried
+        raise InsufficientCredits(books.account, needed=cost, available=available, next_grant_at=books.next_grant_at)
+    parts = take(books.lots_for(note.model, note.feature), cost)
+    sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
+    books.post(EntryKind.charge, key, [*sides, Posting(book=Book.consumed, amount=cost)], replace(note, priced_nano=nano))
+    return Settlement(charged=cost)
 
 
 def release(books: Books, hold: Hold) -> Hold:
     """Give an open hold's promise back; one that is no longer open stays as it is."""
     if hold.state is HoldState.open:
         books.promise(hold.slices, -1)
-        hold = books.holds[hold.id] = replace(hold, state=HoldState.released, slices={})
+        hold = replace(hold, state=HoldState.released, slices={})
+        books.keep(hold)
         books.tidy()
     return hold
 

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 
-from . import ledger
+from .ledger import Ledger
+from .models import ACCOUNT
 
 ACCOUNTS_MAX = 1000
 
 
-def sweep(engine: Engine, now: datetime) -> int:
+def sweep(ledger: Ledger, now: datetime) -> int:
     """Bring up to ACCOUNTS_MAX accounts up to date, those that waited longest first, each in a transaction of its own.
 
     Returns: how many accounts were due.
     Raises: ExceptionGroup, after all others were served, of what went wrong with some.
     """
-    change = ledger.ACCOUNT.c.next_change_at
-    query = select(ledger.ACCOUNT.c.account).where(change <= now).order_by(change).limit(ACCOUNTS_MAX)
-    with engine.connect() as connection:
+    change = ACCOUNT.c.next_change_at
+    query = select(ACCOUNT.c.account).where(change <= now).order_by(change).limit(ACCOUNTS_MAX)
+    with ledger.engine.connect() as connection:
         due = connection.scalars(query).all()
     problems: list[Exception] = []
     for account in due:
         try:
-            with engine.begin() as connection, ledger.opened(connection, account, now):
-                pass  # opening the books brings them up to date
+            ledger.transact(account, [])  # opening the books brings them up to date
         except Exception as problem:  # noqa: BLE001  # one account's broken books must not hold up the others
             problem.add_note(f"while sweeping account {account!r}")
             problems.append(problem)

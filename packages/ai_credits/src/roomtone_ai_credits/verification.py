@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, Row, Select, U
 from .entries import Book, EntryKind
 from .errors import LedgerMismatch
 from .holds import HoldState
-from .ledger import ACCOUNT, ENTRY, HOLD, LOT, POSTING
+from .models import ACCOUNT, ENTRY, HOLD, LOT, POSTING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,125 @@
+"""A page: the books of one account as they were loaded, and what must be written of what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from . import records
+from .acts import Act
+from .books import Books
+
+# Any: the columns of a row have many types.
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needs:
+    """What must be loaded of an account beside what every act needs."""
+
+    account: str
+    now: datetime
+    entry_keys: list[str] = field(default_factory=list)
+    hold_keys: list[str] = field(default_factory=list)
+    hold_ids: list[str] = field(default_factory=list)
+
+    @staticmethod
+    def of(account: str, now: datetime, acts: Iterable[Act[Any]]) -> Needs:
+        """What these acts must see."""
+        needs = Needs(account=account, now=now)
+        for act in acts:
+            needs.entry_keys.extend(act.entry_keys)
+            needs.hold_keys.extend(act.hold_keys)
+            needs.hold_ids.extend(act.hold_ids)
+        return needs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Loaded:
+    """Rows of one account, times as aware datetimes.
+
+    Attributes:
+        account: None when nothing was ever booked.
+        holds: those that were asked for, and those that have ended by time; of the others only how many and when the first ends.
+    """
+
+    account: Mapping[str, Any] | None = None
+    lots: Rows = ()
+    holds: Rows = ()
+    allowances: Rows = ()
+    entries: Rows = ()
+    postings: Rows = ()
+    other_holds: int = 0
+    other_holds_end_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changes:
+    """Rows to write. Entries and postings are new; the others are new or take the place of what they were.
+
+    Attributes:
+        account: all its columns but its number.
+    """
+
+    account: dict[str, Any]
+    entries: list[dict[str, Any]]
+    postings: list[dict[str, Any]]
+    lots: list[dict[str, Any]]
+    holds: list[dict[str, Any]]
+    allowances: list[dict[str, Any]]
+
+
+class Page:
+    """One locked account between load and save."""
+
+    def __init__(self, account: str, loaded: Loaded, now: datetime) -> None:
+        self.books = books = _open(account, loaded, now)
+        self._before, self._due_at = books.mark(), loaded.account["next_change_at"] if loaded.account else None
+        books.mature(now)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether there is anything to write."""
+        books, before = self.books, self._before
+        if books.entries or books.next_change_at != self._due_at:
+            return True
+        return (books.lots, books.holds, books.allowances) != (before.lots, before.holds, before.allowances)
+
+    def changes(self, account_id: int) -> Changes:
+        """What to write, for an account whose row has this number."""
+        books, before = self.books, self._before
+        known = len(before.allowances)
+        changed = [new for old, new in zip(before.allowances, books.allowances, strict=False) if old != new]
+        return Changes(
+            account=records.from_books(books),
+            entries=[records.from_entry(account_id, entry) for entry in books.entries],
+            postings=[side for entry in books.entries for side in records.from_postings(account_id, entry)],
+            lots=[records.from_lot(account_id, lot) for number, lot in books.lots.items() if before.lots.get(number) is not lot],
+            holds=[records.from_hold(account_id, hold) for hold_id, hold in books.holds.items() if before.holds.get(hold_id) is not hold],
+            allowances=[records.from_allowance(account_id, allowance) for allowance in [*changed, *books.allowances[known:]]],
+        )
+
+
+def _open(account: str, loaded: Loaded, now: datetime) -> Books:
+    row = loaded.account
+    if row is None:
+        return Books(account=account, now=now)
+    books = Books(
+        account=account,
+        id=row["id"],
+        now=row["matured_at"],
+        seq=row["seq"],
+        lot_count=row["lot_count"],
+        debt=row["debt"],
+        carry_nano=row["carry_nano"],
+        lots={lot["number"]: records.to_lot(lot) for lot in loaded.lots},
+        allowances=[records.to_allowance(allowance) for allowance in loaded.allowances],
+        past=records.to_entries(loaded.entries, loaded.postings),
+        other_holds=loaded.other_holds,
+        other_holds_end_at=loaded.other_holds_end_at,
+    )
+    for hold in loaded.holds:
+        books.keep(records.to_hold(account, hold))
+    return books

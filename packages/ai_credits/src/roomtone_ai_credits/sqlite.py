@@ -1,0 +1,159 @@
+"""The books in SQLite: the same as in PostgreSQL, in more statements, since there is no way to go for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Table
+
+from . import models
+from .page import Changes, Loaded, Needs
+
+# Any: a row's columns have many types.
+Ask = Callable[[str, tuple[Any, ...]], list[Any]]
+Write = Callable[[str, list[tuple[Any, ...]]], object]
+
+
+def lock(write: Write, needs: Needs) -> None:
+    """Keep everybody else from writing until the transaction ends.
+
+    SQLite has no row locks, and refuses to turn a reader into a writer once another has written: so write first.
+    """
+    write("UPDATE credits_account SET seq = seq WHERE account = ?", [(needs.account,)])
+
+
+def load(ask: Ask, needs: Needs) -> Loaded:
+    """Read what `needs` asks for."""
+    accounts = _rows(ask, models.ACCOUNT, "account = ?", (needs.account,))
+    if not accounts:
+        return Loaded()
+    mine = accounts[0]["id"]
+    keys, ids = json.dumps(needs.hold_keys), json.dumps(needs.hold_ids)
+    wanted = (
+        "id IN (SELECT id FROM credits_hold WHERE account_id = ?1 AND state = 'open' AND expires_at <= ?2 "
+        "UNION SELECT id FROM credits_hold WHERE account_id = ?1 AND key IN (SELECT value FROM json_each(?3)) "
+        "UNION SELECT id FROM credits_hold WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?4)))"
+    )
+    of_holds = (mine, _time(needs.now), keys, ids)
+    entries: list[Mapping[str, Any]] = []
+    postings: list[Mapping[str, Any]] = []
+    if needs.entry_keys:
+        which = "account_id = ? AND key IN (SELECT value FROM json_each(?))"
+        entries = _rows(ask, models.ENTRY, which, (mine, json.dumps(needs.entry_keys)))
+        which = "account_id = ? AND seq IN (SELECT value FROM json_each(?))"
+        postings = _rows(ask, models.POSTING, which, (mine, json.dumps([row["seq"] for row in entries])))
+    numbers = json.dumps(sorted({row["lot"] for row in postings if row["lot"]}))
+    which = "account_id = ?1 AND is_open OR account_id = ?1 AND NOT is_open AND number IN (SELECT value FROM json_each(?2))"
+    others = f"SELECT count(*), min(expires_at) FROM credits_hold WHERE account_id = ?1 AND state = 'open' AND NOT {wanted}"  # noqa: S608  # no input
+    count, first_end = ask(others, of_holds)[0]
+    return Loaded(
+        account=accounts[0],
+        lots=_rows(ask, models.LOT, which, (mine, numbers)),
+        holds=_rows(ask, models.HOLD, wanted, of_holds),
+        allowances=_rows(ask, models.ALLOWANCE, "account_id = ? ORDER BY rule, anchor_at", (mine,)),
+        entries=entries,
+        postings=postings,
+        other_holds=count,
+        other_holds_end_at=_read_time(first_end),
+    )
+
+
+def create(ask: Ask, needs: Needs) -> int:
+    """Make the account's row and return its number."""
+    values = (needs.account, _time(needs.now))
+    row = ask(
+        "INSERT INTO credits_account (account, seq, lot_count, balance, debt, held, matured_at) VALUES (?, 0, 0, 0, 0, 0, ?) RETURNING id",
+        values,
+    )[0]
+    return int(row[0])
+
+
+def save(write: Write, account_id: int, changes: Changes) -> None:
+    """Write what changed."""
+    for name, (statement, table) in _WRITE.items():
+        if rows := getattr(changes, name):
+            write(statement, [_values(table, row) for row in rows])
+    account = {**changes.account, "id": account_id}
+    write(_UPDATE, [(*(_encode(account[name]) for name in _SUMS), account_id)])
+
+
+def _rows(ask: Ask, table: Table, which: str, values: tuple[Any, ...]) -> list[Mapping[str, Any]]:
+    names, statement = _SELECT[table.name]
+    decode = _DECODE[table.name]
+    found = [dict(zip(names, row, strict=True)) for row in ask(statement + which, values)]
+    for row in found:
+        for name, read in decode:
+            row[name] = read(row[name])
+    return list(found)
+
+
+def _values(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(_encode(row.get(name)) for name in _SELECT[table.name][0])
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, datetime):
+        return _time(value)
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def _time(value: datetime) -> str:
+    # As SQLAlchemy writes it, so that text is in the order of time.
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+
+
+def _read_time(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value).replace(tzinfo=UTC) if value is not None else None
+
+
+def _read_json(value: str | None) -> object:
+    return json.loads(value) if value is not None else None
+
+
+def _decoders(table: Table) -> list[tuple[str, Callable[[Any], object]]]:
+    found: list[tuple[str, Callable[[Any], object]]] = []
+    for column in table.columns:
+        if isinstance(column.type, models.UtcDateTime):
+            found.append((column.name, _read_time))
+        elif isinstance(column.type, JSON):
+            found.append((column.name, _read_json))
+        elif isinstance(column.type, Boolean):
+            found.append((column.name, bool))
+    return found
+
+
+def _names(table: Table) -> Sequence[str]:
+    return [column.name for column in table.columns]
+
+
+def _select(table: Table) -> str:
+    return f"SELECT {_quoted(_names(table))} FROM {table.name} WHERE "  # noqa: S608  # our own tables' names
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _put(table: Table, *, key: str = "", changing: tuple[str, ...] = ()) -> tuple[str, Table]:
+    names = _names(table)
+    statement = f"INSERT INTO {table.name} ({_quoted(names)}) VALUES ({', '.join('?' for _ in names)})"  # noqa: S608  # our own tables' names
+    if changing:
+        statement += f" ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f'"{name}" = excluded."{name}"' for name in changing)
+    return statement, table
+
+
+_TABLES = (models.ACCOUNT, models.LOT, models.HOLD, models.ALLOWANCE, models.ENTRY, models.POSTING)
+_SELECT = {table.name: (_names(table), _select(table)) for table in _TABLES}
+_DECODE = {table.name: _decoders(table) for table in _TABLES}
+_WRITE = {
+    "entries": _put(models.ENTRY),
+    "postings": _put(models.POSTING),
+    "lots": _put(models.LOT, key="account_id, number", changing=models.LOT_CHANGES),
+    "holds": _put(models.HOLD, key="id", changing=models.HOLD_CHANGES),
+    "allowances": _put(models.ALLOWANCE, key="account_id, rule, anchor_at, timezone", changing=models.ALLOWANCE_CHANGES),
+}
+_SUMS = [name for name in _names(models.ACCOUNT) if name not in {"id", "account"}]
+_UPDATE = f"UPDATE credits_account SET {', '.join(f'{name} = ?' for name in _SUMS)} WHERE id = ?"  # noqa: S608  # our own column names
