@@ -91,24 +91,25 @@ class Ledger:
         return account
 
     def _transact_postgres(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
+        from psycopg import ClientCursor  # an extra: SQLite needs no driver of PostgreSQL
+
         now = self._clock()
         needs = Needs.of(account, now, acts)
-        with self._borrowed() as driver, driver.pipeline():
-            # Statements are sent together: the server answers twice, once with the books and once that they are saved.
-            if driver.autocommit:
-                driver.execute("BEGIN")
-            postgres.lock(driver.execute, needs, lock_timeout_s=self._lock_timeout_s)
-            page = Page(account, postgres.load(driver.execute, needs), now)
+        with self._borrowed() as driver, _beginning_itself(driver):
+            # Written out by the driver, so that several statements go in one message: two round trips in all.
+            cursor = ClientCursor(driver)
+            cursor.execute(postgres.BEGIN + postgres.LOAD, postgres.loading(needs, lock_timeout_s=self._lock_timeout_s))
+            cursor.nextset()  # past the answer to BEGIN
+            page = Page(account, postgres.read(cursor.fetchall()[0][0]), now)
             outcomes = carry_out(page.books, acts)
             if not _is_kept(page, acts, outcomes):
-                driver.execute("ROLLBACK")
+                cursor.execute("ROLLBACK")
                 return outcomes
-            account_id = page.books.id
-            if account_id is None and (account_id := postgres.create(driver.execute, needs)) is None:
-                driver.execute("ROLLBACK")
+            account_id = page.books.id or postgres.create(cursor.execute, needs)
+            if account_id is None:
+                cursor.execute("ROLLBACK")
                 raise _NobodyWroteError
-            postgres.save(driver.execute, account_id, page.changes(account_id))
-            driver.execute("COMMIT")
+            cursor.execute(postgres.SAVE + "; COMMIT", postgres.saving(account_id, page.changes(account_id)))
         return outcomes
 
     def _transact_sqlite(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
@@ -132,11 +133,11 @@ class Ledger:
     # Any: the driver's connection; two drivers share no type.
     @contextmanager
     def _borrowed(self) -> Iterator[Any]:
-        """A connection of the pool, without SQLAlchemy's own statements around ours. After an error it is not used again."""
+        """A connection of the pool, without SQLAlchemy's own statements around ours. After whatever went wrong it is not used again."""
         borrowed = self.engine.raw_connection()
         try:
             yield borrowed.driver_connection
-        except self.engine.dialect.loaded_dbapi.Error as problem:
+        except BaseException as problem:
             borrowed.invalidate(problem)
             raise
         finally:
@@ -147,8 +148,7 @@ class Ledger:
             sqlite.lock(connection.exec_driver_sql, needs)
             return sqlite.load(lambda sql, values: list(connection.exec_driver_sql(sql, values)), needs)
         send = _sender(connection)
-        postgres.lock(send, needs, lock_timeout_s=self._lock_timeout_s)
-        return postgres.load(send, needs)
+        return postgres.load(send, needs, lock_timeout_s=self._lock_timeout_s)
 
     def _save_within(self, connection: Connection, needs: Needs, page: Page) -> bool:
         if not page.is_changed:
@@ -161,7 +161,7 @@ class Ledger:
         send = _sender(connection)
         if account_id is None and (account_id := postgres.create(send, needs)) is None:
             return False
-        postgres.save(send, account_id, page.changes(account_id))
+        send(postgres.SAVE, postgres.saving(account_id, page.changes(account_id)))
         return True
 
     def _is_passing(self, problem: Exception) -> bool:
@@ -173,6 +173,15 @@ class Ledger:
         if state is None:
             return isinstance(problem, self.engine.dialect.loaded_dbapi.OperationalError)
         return state in {"40001", "40P01"} or state[:3] == "57P" or state[:2] == "08"
+
+
+@contextmanager
+def _beginning_itself(driver: Any) -> Iterator[None]:  # Any: a driver that may not be installed
+    """Keep the driver from beginning a transaction with a message of its own, and in a mode of the host's."""
+    before = driver.autocommit
+    driver.autocommit = True
+    yield
+    driver.autocommit = before
 
 
 class _NobodyWroteError(Exception):
