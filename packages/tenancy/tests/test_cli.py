@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import sys
 import types
 
 import pytest
 from click.testing import CliRunner
 
-from roomtone_tenancy.cli import main
+from roomtone_tenancy.cli import commands_of, main
 
 
 @pytest.fixture
@@ -73,3 +74,38 @@ def test_an_app_that_cannot_be_loaded_is_explained(run, factory):
 
     assert code == 2
     assert "--app" in output
+
+
+def test_programs_read_json(run, tenancy):
+    (code, listed), (_, shown) = run("list", "--json"), run("show", "a", "--json")
+
+    assert code == 0
+    assert [(tenant["key"], tenant["state"], tenant["domains"]) for tenant in json.loads(listed)] == [("a", "active", ["a.test"])]
+    assert json.loads(shown)["history"][0]["after"] == "requested"
+
+
+def test_a_domain_is_claimed_shown_and_verified(run, tenancy, monkeypatch):
+    dns_lookup = pytest.importorskip("roomtone_tenancy.dns_lookup", reason="the extra 'dns' is not installed")
+    _, claimed = run("domains", "add", "a", "acme.example", "--primary")
+    value = claimed.split()[-1]
+    monkeypatch.setattr(dns_lookup, "txt_values", lambda name: ())
+    too_early = run("domains", "verify", "a", "acme.example")
+    monkeypatch.setattr(dns_lookup, "txt_values", lambda name: (value,))
+    verified = run("domains", "verify", "a", "acme.example")
+
+    assert claimed == f"acme.example\tclaimed\t_roomtone-challenge.acme.example TXT {value}\n"
+    assert too_early[0] == 1
+    assert "is not proved" in too_early[1]
+    assert verified == (0, "acme.example\tprimary\n")
+    assert run("domains", "list", "a") == (0, "acme.example\tprimary\na.test\tverified\n")
+    assert json.loads(run("domains", "list", "a", "--json")[1])[0]["is_primary"] is True
+
+
+def test_the_platform_gives_a_domain_without_proof(run, tenancy):
+    assert run("domains", "add", "a", "a.app.test", "--verified") == (0, "a.app.test\tverified\n")
+
+
+def test_an_application_mounts_the_commands_under_its_own(tenancy):
+    result = CliRunner().invoke(commands_of(tenancy), ["list"])
+
+    assert (result.exit_code, result.output) == (0, "a\tactive\tr1\tmain\ta.test\n")

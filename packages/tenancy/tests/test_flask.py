@@ -4,10 +4,11 @@ import pytest
 from sqlalchemy import select
 
 from roomtone_tenancy import errors
+from roomtone_tenancy.ask import CertificateAsk
 from roomtone_tenancy.resolvers import Claim, SessionValue
 
 flask = pytest.importorskip("flask", reason="the extra 'flask' is not installed")
-from roomtone_tenancy.flask import FlaskTenancy, central_only, no_tenant, tenant_only  # noqa: E402  # needs it
+from roomtone_tenancy.flask import FlaskTenancy, central_only, certificate_pages, no_tenant, tenant_only  # noqa: E402  # needs it
 
 Flask, session = flask.Flask, flask.session
 
@@ -223,3 +224,21 @@ def test_trouble_of_another_tenant_than_the_requests_stays_an_error(app, tenancy
 
     assert get(app, "/other", "b.test").status_code == 403
     assert get(app, "/other", "a.test").status_code == 500
+
+
+def test_a_tls_server_asks_on_any_host_and_only_from_this_machine(app, tenancy):
+    app.register_blueprint(certificate_pages(CertificateAsk(tenancy)))
+    asked = [("a.test", "127.0.0.1"), ("nobody.test", "127.0.0.1"), ("a.test", "203.0.113.9")]
+
+    answers = [
+        app.test_client().get(f"/tls/ask?domain={host}", base_url="http://10.0.0.1", environ_base={"REMOTE_ADDR": peer})
+        for host, peer in asked
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 404, 404]
+
+
+def test_flasks_own_command_line_has_the_commands(app):
+    result = app.test_cli_runner().invoke(args=["tenancy", "list"])
+
+    assert [line.split()[0] for line in result.output.splitlines()] == ["a", "b"]

@@ -68,6 +68,7 @@ class Domains:
 
     def __init__(self, *, registry: Registry, clock: Callable[[], datetime], label: str = "_roomtone-challenge") -> None:
         self._registry, self._clock, self._label = registry, clock, label
+        self.catalog = registry.catalog
 
     def add(self, session: Session, key: str, host: str, *, primary: bool = False, verified: bool = False) -> Domain:
         """Claim a host for a tenant, or give it one at once. A second claim of the same host shows the same challenge.
@@ -159,7 +160,7 @@ class Domains:
             UnknownTenant: there is none.
         """
         tenant = self._registry.get(key)
-        with Session(self._registry.catalog) as session:
+        with Session(self.catalog) as session:
             own = select(DomainRow).where(DomainRow.tenant_id == tenant.id).order_by(DomainRow.is_primary.desc(), DomainRow.host)
             claims = select(DomainClaimRow).where(DomainClaimRow.tenant_id == tenant.id).order_by(DomainClaimRow.host)
             return [_of_row(row) for row in session.scalars(own)] + [self._of_claim(row) for row in session.scalars(claims)]

@@ -7,11 +7,13 @@ from contextlib import AbstractContextManager
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from flask import Flask, Request, Response, current_app, g, request, session
+from flask import Blueprint, Flask, Request, Response, current_app, g, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from itsdangerous import URLSafeTimedSerializer
 
+from .ask import LOOPBACK, AskApp, CertificateAsk
+from .cli import commands_of
 from .errors import TenancyError
 from .gate import PASSING, Admitted, Gate, refusal_of
 from .refusal import Reason, Refusal, page
@@ -47,6 +49,18 @@ def tenant_only(view: View) -> View:
     return view
 
 
+def certificate_pages(ask: CertificateAsk, *, path: str = "/tls/ask", trusted: Iterable[str] = LOOPBACK) -> Blueprint:
+    """The page that an on-demand TLS server asks, `?domain=<host>`; as `AskApp`. It works on any host and needs no tenant."""
+    pages, asked = Blueprint("certificates", __name__), AskApp(ask, trusted=trusted)
+
+    @pages.get(path)
+    @no_tenant
+    def may() -> tuple[str, int]:
+        return "", 200 if asked.answers(request.environ.get("REMOTE_ADDR") or None, request.environ.get("QUERY_STRING", "")) else 404
+
+    return pages
+
+
 class FlaskTenancy:
     """Finds each request's tenant, refuses what its state refuses, and sets `tenancy.use()` until the answer is sent.
 
@@ -65,8 +79,8 @@ class FlaskTenancy:
         bind_sessions: signs the cookie session for its host and its tenant, so that one carried to another tenant is none there.
 
     Effects:
-        Wraps `app.wsgi_app`, and adds error handlers for `gate.PASSING`, which the app may replace: a state that changed or a trouble
-        that passes while the request is served is answered like a refusal.
+        Wraps `app.wsgi_app`, adds `flask tenancy ...`, and adds error handlers for `gate.PASSING`, which the app may replace: a state
+        that changed or a trouble that passes while the request is served is answered like a refusal.
     """
 
     def __init__(
@@ -97,6 +111,7 @@ class FlaskTenancy:
         for error in PASSING:
             app.register_error_handler(error, self._answer_error)
         app.wsgi_app = _OwnContext(app.wsgi_app, self.chain)  # type: ignore[method-assign]  # as Flask documents for middleware
+        app.cli.add_command(commands_of(tenancy))
         if bind_sessions:
             app.session_interface = BoundSessions()
 
