@@ -109,3 +109,8 @@ def test_an_application_mounts_the_commands_under_its_own(tenancy):
     result = CliRunner().invoke(commands_of(tenancy), ["list"])
 
     assert (result.exit_code, result.output) == (0, "a\tactive\tr1\tmain\ta.test\n")
+
+
+def test_servers_are_listed_with_their_tenants(run, tenancy):
+    assert run("servers", "list")[1].startswith("main\taccepting\t1/")
+    assert json.loads(run("servers", "list", "--json")[1])[0]["tenants"] == 1

@@ -131,6 +131,24 @@ def doctor(tenancy: Tenancy) -> None:
 
 
 @main.group()
+def servers() -> None:
+    """Where tenants' databases live."""
+
+
+@servers.command("list")
+@as_json_option
+@pass_tenancy
+def list_servers(tenancy: Tenancy, *, as_json: bool) -> None:
+    """A line for each server: name, state, tenants of its capacity."""
+    found = tenancy.servers.list()
+    if as_json:
+        _print_json([{"name": it.name, "state": it.state, "tenants": it.tenants, "capacity": it.capacity} for it in found])
+        return
+    for it in found:
+        click.echo(f"{it.name}\t{it.state}\t{it.tenants}/{it.capacity}")
+
+
+@main.group()
 def domains() -> None:
     """The hosts that tenants answer to."""
 

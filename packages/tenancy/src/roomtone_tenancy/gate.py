@@ -11,6 +11,7 @@ from .errors import (
     BudgetExhausted,
     CatalogUnavailable,
     ConflictingTenants,
+    ServerDisabled,
     TenancyError,
     TenantReadOnly,
     TenantUnavailable,
@@ -23,7 +24,7 @@ from .tenant import Tenant
 
 RETRY_AFTER_S = 5
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-PASSING = (TenantReadOnly, TenantUnavailable, CatalogUnavailable, BudgetExhausted)
+PASSING = (TenantReadOnly, TenantUnavailable, CatalogUnavailable, BudgetExhausted, ServerDisabled)
 """Errors that say nothing against the program: the state changed while the request was served, or something is short for a moment."""
 
 
@@ -85,7 +86,7 @@ def refusal_of(error: TenancyError, *, host: str, tenant: Tenant | None) -> Refu
             reason = Reason.READ_ONLY
         case TenantUnavailable():
             reason = _reason(TenantState(error.state), "GET") or Reason.BUSY
-        case CatalogUnavailable() | BudgetExhausted():
+        case CatalogUnavailable() | BudgetExhausted() | ServerDisabled():
             reason = Reason.BUSY
         case _:
             return None
