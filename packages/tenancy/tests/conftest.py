@@ -91,7 +91,8 @@ class Site:
         """Another process's view when called twice: a catalog engine and caches of its own."""
         options.setdefault("servers", [Server("main", self.server_url)])
         options.setdefault("pools", PoolLimits(wait_s=1))
-        self.opened.append(Tenancy(self.engine(), migrations=self.migrations, keys=self.keys, **options))
+        options.setdefault("keys", self.keys)
+        self.opened.append(Tenancy(self.engine(), migrations=self.migrations, **options))
         return self.opened[-1]
 
     def register(self, tenancy: Tenancy, key: str, **options) -> Tenant:

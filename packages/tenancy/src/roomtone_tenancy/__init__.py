@@ -6,11 +6,14 @@ from .errors import TenancyError
 from .guard import TenantSession, same_row, tenant_of
 from .key_providers import CallableKeys, KeyProvider, KeyRing
 from .lifecycle import TenantState
+from .logins import PasswordReport
 from .migrate import MigrationReport
 from .placement import Candidate, Placement, Wish
 from .progress import Progress, StepProgress, StepState
 from .refusal import Page, Reason, Refusal
 from .resolve import normalise_host
+from .sealed_rows import KeyRotation
+from .secrecy import Secrets
 from .server import PoolLimits, Server, ServerState
 from .servers import Servers, ServerStatus
 from .tenancy import Tenancy
@@ -23,15 +26,18 @@ __all__ = [
     "HeldConnections",
     "KeyProvider",
     "KeyRing",
+    "KeyRotation",
     "LifecycleEntry",
     "LongLease",
     "MigrationReport",
     "Page",
+    "PasswordReport",
     "Placement",
     "PoolLimits",
     "Progress",
     "Reason",
     "Refusal",
+    "Secrets",
     "Server",
     "ServerConnections",
     "ServerState",

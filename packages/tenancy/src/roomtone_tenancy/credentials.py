@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
 from .lease import Lease
@@ -47,6 +47,37 @@ class Credentials:
         with Session(self.catalog) as session:
             row = session.scalar(select(CredentialRow).where(CredentialRow.tenant_id == tenant_id, CredentialRow.is_current))
             return None if row is None else self._open(row)
+
+    def draw(self, lease: Lease, tenant_id: str, role: str) -> Login:
+        """Store a new password for a login that is not the current one, and return it."""
+        login = Login(role=role, password=secrets.token_urlsafe(24))
+        sealed = self._seal(tenant_id, login)
+        with Session(self.catalog) as session, session.begin():
+            lease.check(session)
+            values = {"key_id": sealed.key_id, "secret": sealed.data, "is_current": False, "created_at": self.clock()}
+            session.merge(CredentialRow(tenant_id=tenant_id, role=role, **values))
+        return login
+
+    def switch(self, session: Session, tenant_id: str, role: str) -> None:
+        """Make this login the current one, within the caller's transaction; its password counts as set now."""
+        for row in session.scalars(select(CredentialRow).where(CredentialRow.tenant_id == tenant_id).order_by(CredentialRow.role)):
+            row.is_current = row.role == role
+            if row.is_current:
+                row.created_at = self.clock()
+        session.flush()
+
+    def draining_since(self, tenant_id: str) -> datetime | None:
+        """When the current login took over; None when no other one is on file."""
+        with Session(self.catalog) as session:
+            rows = session.scalars(select(CredentialRow).where(CredentialRow.tenant_id == tenant_id)).all()
+        return max((row.created_at for row in rows if row.is_current), default=None) if len(rows) > 1 else None
+
+    def forget(self, lease: Lease, tenant_id: str, role: str) -> None:
+        """Remove the password of a login that is not the current one."""
+        with Session(self.catalog) as session, session.begin():
+            lease.check(session)
+            gone = delete(CredentialRow).where(CredentialRow.tenant_id == tenant_id, CredentialRow.role == role)
+            session.execute(gone.where(CredentialRow.is_current.is_(False)))
 
     def _seal(self, tenant_id: str, login: Login) -> Sealed:
         return self.vault.seal(login.password, tenant=tenant_id, table=_TABLE, column=_COLUMN)

@@ -30,6 +30,7 @@ TenancyError
 ├── DeletionFailed          a step failed; run it again
 ├── TemplateGone            the template to clone from was replaced meanwhile
 ├── MigrationsInvalid       the migrations folder cannot be used
+├── StillDraining           a password rotated again before the old login has drained
 └── VaultError
     ├── KeysInvalid             encryption keys that cannot be used
     ├── KeyProviderFailed       the key management service did not answer
@@ -41,6 +42,7 @@ TenancyError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 
 class TenancyError(Exception):
@@ -292,6 +294,17 @@ class MigrationsInvalid(TenancyError):
     def __init__(self, folder: str, reason: str) -> None:
         self.folder, self.reason = folder, reason
         super().__init__(f"The migrations in {folder} cannot be used: {reason}. Give a folder with versions/ and one head.")
+
+
+class StillDraining(TenancyError):
+    """The login that would get the next password may still be in use."""
+
+    def __init__(self, key: str, *, until: datetime) -> None:
+        self.key, self.until = key, until
+        super().__init__(
+            f"The password of tenant {key!r} was replaced just now, the login before may be in use until {until:%Y-%m-%d %H:%M:%S %Z}: "
+            "try again then, or pass drain_s=0 to cut it off."
+        )
 
 
 class VaultError(TenancyError):

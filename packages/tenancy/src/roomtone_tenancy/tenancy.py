@@ -37,6 +37,7 @@ from .provisioners import Place, provisioner_for
 from .provisioning import Provisioning, Seed
 from .registry import Registry, value_of_row
 from .revisions import Revisions
+from .secrecy import Secrets
 from .server import PoolLimits, Server
 from .servers import Servers
 from .sites import Site, Sites
@@ -329,6 +330,11 @@ class Tenancy:
         """
         tenant = self._scope.current()
         return TenantSession(self._engine(self._usable(tenant)), tenant=tenant, scope=self._scope, **options)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Replaces master keys and passwords while tenants are served."""
+        return Secrets.of(self._provisioning)
 
     # ── The fleet ────────────────────────────────────────────────────────
 

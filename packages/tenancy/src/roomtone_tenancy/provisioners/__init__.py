@@ -106,6 +106,9 @@ class Provisioner(Protocol):
     def names(self, prefix: str) -> Mapping[str, str]:
         """Databases, files and roles whose name begins so, with what they are."""
 
+    def open_databases(self) -> list[str]:
+        """Databases that every role of the server may connect to, tenants' logins among them."""
+
     def size_bytes(self, database: str) -> int:
         """What it takes on disk."""
 

@@ -75,6 +75,15 @@ class PostgresProvisioner:
         with _connect(self.server.parsed) as admin:
             return dict(admin.execute(query, {"prefix": prefix}).fetchall())
 
+    def open_databases(self) -> list[str]:
+        """See `Provisioner.open_databases`."""
+        query = (
+            "SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS acl "
+            "WHERE datallowconn AND acl.grantee = 0 AND acl.privilege_type = 'CONNECT' ORDER BY datname"
+        )
+        with _connect(self.server.parsed) as admin:
+            return [name for (name,) in admin.execute(query).fetchall()]
+
     def size_bytes(self, database: str) -> int:
         """See `Provisioner.size_bytes`."""
         with _connect(self.server.parsed) as admin:

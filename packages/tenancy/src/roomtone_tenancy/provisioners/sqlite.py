@@ -57,6 +57,10 @@ class SqliteProvisioner:
         paths = self.folder.glob(f"{prefix}*{SUFFIX}*")
         return {path.name.removesuffix(SUFFIX): "file" for path in paths if not path.name.endswith(_COMPANIONS[1:])}
 
+    def open_databases(self) -> list[str]:
+        """See `Provisioner.open_databases`: files have modes instead."""
+        return []
+
     def size_bytes(self, database: str) -> int:
         """See `Provisioner.size_bytes`."""
         paths = [self.folder / f"{database}{SUFFIX}{companion}" for companion in _COMPANIONS]
