@@ -18,6 +18,8 @@ from .key import random_text
 from .reading import sever
 
 CHANNEL = "tenancy_changes"
+NAME = "roomtone_tenancy listener"
+"""What the connection is called in pg_stat_activity."""
 BEAT_S = 10.0
 """How often a silent connection is asked whether it lives; one that has not answered twice counts as dead."""
 PROOF_S = 2.0
@@ -116,6 +118,7 @@ class Announcements:
     def _prove(self, connection: Any, stopped: threading.Event) -> None:
         """Listen, and hear ourselves: what was read before that is doubted, what is read from then on is not."""
         own = f"tenancy_{random_text(16)}"
+        connection.execute(f"SET application_name = '{NAME}'")
         connection.execute(f"LISTEN {CHANNEL}")
         connection.execute(f"LISTEN {own}")
         with self._catalog.begin() as other:
