@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -103,10 +104,10 @@ class LookupCache(Generic[K, V]):
         self._by_tag: dict[Hashable, set[K]] = {}
         self._hits = self._misses = self._loads = self._stale = self._failures = self._invalidations = 0
         self._start_over()
+        _call_after_fork(weakref.WeakMethod(self._start_over))
 
     def _start_over(self) -> None:
         """Loads of a parent process never end in its child, and what it is told of changes is not told here."""
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._loading: dict[K, _Load[V]] = {}
         self._retry_at = 0.0
@@ -121,8 +122,6 @@ class LookupCache(Generic[K, V]):
         Raises:
             CatalogUnavailable: the load failed or took too long, and no answer is known that is young enough.
         """
-        if self._pid != os.getpid():
-            self._start_over()
         with self._lock:
             answer = self._answers.get(key)
             if answer is not None and answer.fresh_until > self._timer():
@@ -266,3 +265,14 @@ class LookupCache(Generic[K, V]):
         keys.discard(key)
         if not keys:
             del self._by_tag[answer.tag]
+
+
+def _call_after_fork(method: weakref.WeakMethod[Callable[[], None]]) -> None:
+    """Call it in each child process, as long as its object lives: to ask for the process's number costs as much as a hit."""
+
+    def call() -> None:
+        if (alive := method()) is not None:
+            alive()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=call)
