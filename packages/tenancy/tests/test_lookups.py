@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from roomtone_tenancy import TenantState, errors
+
+
+def test_a_thousand_first_requests_at_once_read_the_catalog_once(site):
+    tenancy = site.tenancy(listen=False, cache_ttl_s=3600, catalog_timeout_s=20)
+    site.make(tenancy, "acme", domains=["acme.test"])
+    before = tenancy.cache_stats()
+
+    with ThreadPoolExecutor(32) as threads:
+        keys = {tenant.key for tenant in threads.map(tenancy.resolve, ["acme.test"] * 1000)}
+
+    after = tenancy.cache_stats()
+    assert keys == {"acme"}
+    assert (after.loads - before.loads, after.hits + after.misses - before.hits - before.misses) == (1, 1000)
+
+
+def test_a_half_made_tenant_is_seen_as_such_and_read_anew_each_time_until_it_is_ready(site):
+    tenancy = site.tenancy(listen=False, cache_ttl_s=3600)
+    site.register(tenancy, "acme", domains=["acme.test"])
+    before = tenancy.resolve("acme.test").state
+    elsewhere = site.tenancy(listen=False, cache_ttl_s=3600)
+    elsewhere.resolve("acme.test")
+
+    tenancy.provision("acme")
+
+    assert before is TenantState.REQUESTED
+    assert elsewhere.resolve("acme.test").state is TenantState.ACTIVE
+
+
+def test_hostile_host_headers_fill_no_memory(site):
+    tenancy = site.tenancy(listen=False, cache_entries_max=5)
+
+    for number in range(20):
+        with pytest.raises(errors.UnknownHost):
+            tenancy.resolve(f"h{number}.test")
+
+    assert tenancy.cache_stats().entries == 5
+    assert tenancy._lookups.normalise.cache_info().currsize == 5
