@@ -1,12 +1,13 @@
 """AI credits: held before a model call, settled after it; never overspent, never lost."""
 
+from .aio import AsyncAiCredits, AsyncMeter
 from .amount import CREDIT, parse, show
 from .credits import AiCredits, Within, utc_now
 from .entries import EntryKind
 from .grants import Grant
-from .holds import Hold, HoldState, Settlement
+from .holds import Explanation, Hold, HoldState, Settlement
 from .lots import Lot, LotKind
-from .meter import Meter
+from .meter import Meter, OnFailure
 from .pricing import ModelRate, RateCard, Step
 from .reading import Balance, EntryView
 from .usage import Usage
@@ -15,9 +16,12 @@ from .verification import Verification
 __all__ = [
     "CREDIT",
     "AiCredits",
+    "AsyncAiCredits",
+    "AsyncMeter",
     "Balance",
     "EntryKind",
     "EntryView",
+    "Explanation",
     "Grant",
     "Hold",
     "HoldState",
@@ -25,6 +29,7 @@ __all__ = [
     "LotKind",
     "Meter",
     "ModelRate",
+    "OnFailure",
     "RateCard",
     "Settlement",
     "Step",

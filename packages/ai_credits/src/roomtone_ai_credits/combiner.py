@@ -86,7 +86,9 @@ class Combiner:
     def _lead(self, account: str, batch: list[_Ticket]) -> None:
         """Carry out a batch whose first ticket is one's own, then hand the account on."""
         try:
-            answer(self._run, account, batch)
+            outcomes = outcomes_of(self._run, account, [ticket.act for ticket in batch])
+            for ticket, outcome in zip(batch, outcomes, strict=True):
+                ticket.outcome = outcome
         finally:
             # Also when this thread is interrupted: then the others are carried out by whoever comes first of them.
             left = [ticket for ticket in batch[1:] if ticket.outcome is None]
@@ -120,20 +122,14 @@ class _Ticket:
         self.gate.acquire()
 
 
-def answer(run: Run, account: str, batch: Sequence[_Ticket]) -> None:
-    """Give every ticket its outcome: together, or one by one when what one of them asks for breaks the transaction.
+def outcomes_of(run: Run, account: str, acts: Sequence[Act[Any]]) -> Sequence[Outcome]:
+    """Carry out acts together, or one by one when what one of them asks for breaks the transaction.
 
     What stops all of them, such as a database that is away, is not tried again for each.
     """
     try:
-        outcomes = run(account, [ticket.act for ticket in batch])
+        return run(account, acts)
     except Exception as problem:  # noqa: BLE001  # it is raised again, to the callers it belongs to
-        if len(batch) == 1 or isinstance(problem, CreditsError | OperationalError | InterfaceError):
-            for ticket in batch:
-                ticket.outcome = Outcome(problem=problem)
-            return
-        for ticket in batch:
-            answer(run, account, [ticket])
-        return
-    for ticket, outcome in zip(batch, outcomes, strict=True):
-        ticket.outcome = outcome
+        if len(acts) == 1 or isinstance(problem, CreditsError | OperationalError | InterfaceError):
+            return [Outcome(problem=problem) for _ in acts]
+        return [outcome for act in acts for outcome in outcomes_of(run, account, [act])]

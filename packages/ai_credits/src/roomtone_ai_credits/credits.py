@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from . import reading, sweep, verification
-from .acts import Act
-from .combiner import Combiner
+from .acts import Act, Outcome
+from .combiner import Combiner, outcomes_of
 from .holds import Hold
 from .ledger import Ledger
-from .meter import Meter
+from .meter import Meter, OnFailure
 from .pricing import RateCard
 from .reading import Balance, EntryView
 from .usage import Usage
@@ -101,11 +101,24 @@ class AiCredits:
     settle = _committed(Verbs.settle)
     release = _committed(Verbs.release)
     charge = _committed(Verbs.charge)
+    grow = _committed(Verbs.grow)
+    explain = _committed(Verbs.explain)
 
-    def meter(self, account: str, *, model: str, estimate: Usage, key: str, user: str | None = None, feature: str | None = None) -> Meter:
+    def meter(
+        self,
+        account: str,
+        *,
+        model: str,
+        estimate: Usage,
+        key: str,
+        user: str | None = None,
+        feature: str | None = None,
+        on_failure: OnFailure = OnFailure.release,
+    ) -> Meter:
         """Wrap a model call: hold before the block, settle in or after it. No transaction is open while the block runs.
 
-        Leaving without `call.settle(usage)` charges the estimate; leaving by an exception releases the hold.
+        Leaving without `call.settle(usage)` charges what `call.observe` was told, or else the estimate; leaving by an exception charges
+        as `on_failure` says.
 
         Raises: InsufficientCredits, TooManyHolds, UnknownModel, IdempotencyConflict, all on entry and before the block runs.
         """
@@ -113,7 +126,19 @@ class AiCredits:
             take=lambda: self.hold(account, model=model, estimate=estimate, key=key, user=user, feature=feature),
             settle=self.settle,
             release=self.release,
+            grow=self.grow,
+            on_failure=on_failure,
         )
+
+    def max_affordable(self, account: str, *, model: str, prompt: Usage, most: int, feature: str | None = None) -> int:
+        """Return how many output tokens the account can pay for after `prompt`, at most `most`: what to pass as `max_tokens`.
+
+        0 when not even the prompt can be paid. Nothing is held: another call may take the credit first.
+
+        Raises: UnknownModel.
+        """
+        available = self.balance(account).available_to(model, feature)
+        return self.rate_card.rate(model).affordable(prompt, available=available, most=most)
 
     def within(self, session: Session) -> Within:
         """Hold, settle, release and charge in the caller's transaction: all of it or nothing is done, and the account waits meanwhile."""
@@ -128,6 +153,11 @@ class AiCredits:
         if isinstance(answer, Hold):
             self.ledger.remember(answer.id, account)
         return answer  # type: ignore[no-any-return]  # what the act's own plan returned
+
+    # Any: batches mix acts whose answers have many types.
+    def carry_out_all(self, account: str, acts: Sequence[Act[Any]]) -> Sequence[Outcome]:
+        """Carry out acts of one account in as few transactions as can be, and tell what became of each."""
+        return outcomes_of(self.ledger.transact, account, acts)
 
     # ── Reading and keeping ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -185,3 +215,4 @@ class Within:
     settle = _within(Verbs.settle)
     release = _within(Verbs.release)
     charge = _within(Verbs.charge)
+    grow = _within(Verbs.grow)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .errors import InsufficientCredits, TooManyHolds
+from .lots import Lot
 from .pricing import ModelRate
 from .usage import Usage
 
@@ -59,3 +61,23 @@ class Settlement:
     is_late: bool = False
     replayed: bool = False
     """It had been charged before; `charged` is the first answer."""
+    is_estimated: bool = False
+    """Nobody reported what was used: the estimate was charged, or what the hold had grown to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """What a hold would do. Amounts are micro-credits."""
+
+    cost: int
+    available: int
+    """What such a use may take."""
+    parts: tuple[tuple[Lot, int], ...]
+    """The lots that would promise credit and how much each, soonest burnt first; empty when refused."""
+    refusal: InsufficientCredits | TooManyHolds | None
+    """Why it would be refused; None when it would be granted."""
+
+    @property
+    def is_granted(self) -> bool:
+        """Whether the hold would be granted."""
+        return self.refusal is None

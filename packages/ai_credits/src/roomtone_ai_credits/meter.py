@@ -1,25 +1,72 @@
-"""Metering one model call: hold before it, settle after it, whatever happens in between."""
+"""Metering one model call: hold before it, watch it while it streams, settle after it, whatever happens in between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from types import TracebackType
 
+from .errors import InsufficientCredits
 from .holds import Hold, HoldState, Settlement
 from .usage import Usage
+
+
+class OnFailure(StrEnum):
+    """What a call costs that ends by an exception, a cancelled stream included, before it was settled."""
+
+    release = "release"
+    """Nothing: the hold is released."""
+    observed = "observed"
+    """What `observe` was told last; nothing when it was told nothing."""
+    estimate = "estimate"
+    """What was observed, or else what was estimated."""
+
+
+class Watch:
+    """What is known of a call under way. Pure: it says what to do, the meters do it."""
+
+    def __init__(self, on_failure: OnFailure) -> None:
+        self._on_failure = on_failure
+        self.observed: Usage | None = None
+        self.was_settled = False
+
+    def wanted(self, hold: Hold, usage: Usage) -> list[int]:
+        """Note what has been used so far; return the amounts to grow the hold to, one after the other until one is granted."""
+        self.observed = usage
+        cost = hold.rate.cost(usage)
+        # A quarter more than is needed, so that a long stream grows its hold a few times and not with every chunk.
+        return [] if cost <= hold.amount else [cost + cost // 4, cost]
+
+    def to_charge(self, *, has_failed: bool) -> tuple[bool, Usage | None]:
+        """Tell whether to settle at the end of the block, and for what; None is a usage nobody reported."""
+        if not has_failed or self._on_failure is OnFailure.estimate:
+            return True, self.observed
+        return self._on_failure is OnFailure.observed and self.observed is not None, self.observed
+
+    def is_over(self, hold: Hold) -> bool:
+        """Whether nothing is left to do at the end of the block."""
+        return self.was_settled or hold.state is HoldState.settled
 
 
 class Meter:
     """The context manager `AiCredits.meter` returns. It holds on entry; no transaction is open while the block runs.
 
-    A block left without `settle` is charged as estimated, or released if it raised. A `settle` that failed (the database was away)
-    leaves the hold to be settled later by its id: releasing it would give delivered work away.
+    A block left without `settle` is charged as observed, or else as estimated; if it raised, as `on_failure` says. A `settle` that
+    failed (the database was away) leaves the hold to be settled later by its id: releasing it would give delivered work away.
     """
 
-    def __init__(self, *, take: Callable[[], Hold], settle: Callable[[str, Usage], Settlement], release: Callable[[str], Hold]) -> None:
-        self._take, self._settle, self._release = take, settle, release
+    def __init__(
+        self,
+        *,
+        take: Callable[[], Hold],
+        settle: Callable[[str, Usage | None], Settlement],
+        release: Callable[[str], Hold],
+        grow: Callable[[str, int], Hold],
+        on_failure: OnFailure = OnFailure.release,
+    ) -> None:
+        self._take, self._settle, self._release, self._grow = take, settle, release, grow
+        self._watch = Watch(on_failure)
         self._hold: Hold | None = None
-        self._was_used = False
         self.charged: int | None = None
         """Micro-credits charged; None until settled."""
 
@@ -29,9 +76,24 @@ class Meter:
         assert self._hold is not None, "the meter's block has not been entered"
         return self._hold
 
-    def settle(self, usage: Usage) -> Settlement:
-        """Charge what was used. Never refused for money; a second call answers as the first did."""
-        self._was_used = True
+    def observe(self, usage: Usage) -> bool:
+        """Tell what has been used so far, all in all; returns whether the call may go on.
+
+        Costs nothing while the hold covers it. Beyond that the hold grows in steps, by a short transaction each; when there is no more
+        credit the answer is False: stop the stream and settle. Nothing is lost by going on, but it becomes debt.
+        """
+        wanted = self._watch.wanted(self.hold, usage)
+        for amount in wanted:
+            try:
+                self._hold = self._grow(self.hold.id, amount)
+            except InsufficientCredits:
+                continue
+            return True
+        return not wanted
+
+    def settle(self, usage: Usage | None) -> Settlement:
+        """Charge what was used; None when the provider reported nothing. Never refused; a second call answers as the first did."""
+        self._watch.was_settled = True
         settlement = self._settle(self.hold.id, usage)
         self.charged = settlement.charged
         return settlement
@@ -42,9 +104,10 @@ class Meter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
-        if self._was_used or self.hold.state is HoldState.settled:
+        if self._watch.is_over(self.hold):
             return
-        if kind is None:
-            self.settle(self.hold.estimate)
+        is_charged, usage = self._watch.to_charge(has_failed=kind is not None)
+        if is_charged:
+            self.settle(usage)
         else:
             self._release(self.hold.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -72,6 +73,18 @@ class ModelRate(TokenPrices):
         A charge is never more: it takes the whole micro-credits, and the account carries the rest to its next charge.
         """
         return -(-self.nano(usage) // NANO_PER_MICRO)
+
+    def affordable(self, prompt: Usage, *, available: int, most: int) -> int:
+        """Return the largest number of output tokens up to `most` that `available` micro-credits pay for, after `prompt`; 0 if none."""
+        low, high = 0, most
+        # A call never costs less with more output, so halving finds it.
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.cost(replace(prompt, output_tokens=middle)) <= available:
+                low = middle
+            else:
+                high = middle - 1
+        return low
 
 
 class RateCard(BaseModel):

@@ -30,6 +30,10 @@ class Balance:
     lots: tuple[Lot, ...]
     """The lots that can be spent from, soonest burnt first."""
 
+    def available_to(self, model: str | None, feature: str | None = None) -> int:
+        """What the next hold for `model` by `feature` may take: lots that pay for nothing else count too."""
+        return sum(lot.free for lot in self.lots if lot.pays(model, feature)) - self.debt
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntryView:

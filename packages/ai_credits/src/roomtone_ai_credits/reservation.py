@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from .books import Books
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import InsufficientCredits, TooManyHolds
-from .holds import Hold, HoldState, Settlement
+from .holds import Explanation, Hold, HoldState, Settlement
 from .lots import Lot, LotKind, take
+from .pricing import NANO_PER_MICRO
 
 
 def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
@@ -25,6 +27,39 @@ def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
     books.promise(hold.slices)
     books.keep(hold)
     return hold
+
+
+def grow(books: Books, hold: Hold, amount: int, *, expires_at: datetime) -> Hold:
+    """Let an open hold promise `amount` in all, and last until `expires_at`; it never shrinks.
+
+    Raises: InsufficientCredits when the difference is not available, or the hold is no longer open.
+    """
+    if hold.state is HoldState.settled:
+        return hold
+    more = max(amount - hold.amount, 0) if hold.state is HoldState.open else amount
+    available = books.available_to(hold.model, hold.feature)
+    if hold.state is not HoldState.open or more > max(available, 0):
+        raise InsufficientCredits(books.account, needed=more, available=available, next_grant_at=books.next_grant_at)
+    parts = take(books.lots_for(hold.model, hold.feature), more)
+    books.promise(parts)
+    slices = {number: hold.slices.get(number, 0) + parts.get(number, 0) for number in (*hold.slices, *parts)}
+    grown = replace(hold, amount=hold.amount + more, slices=slices, expires_at=max(hold.expires_at, expires_at))
+    books.keep(grown)
+    return grown
+
+
+def explain(books: Books, hold: Hold, *, open_holds_max: int) -> Explanation:
+    """Tell what `reserve` would do, and change nothing."""
+    before, refusal = books.mark(), None
+    lots = {lot.number: lot for lot in books.live_lots()}
+    try:
+        slices = reserve(books, hold, open_holds_max=open_holds_max).slices
+    except (InsufficientCredits, TooManyHolds) as reason:
+        slices, refusal = {}, reason
+    books.undo(before)
+    available = books.available_to(hold.model, hold.feature)
+    parts = tuple((lots[number], part) for number, part in slices.items())
+    return Explanation(cost=hold.amount, available=available, parts=parts, refusal=refusal)
 
 
 def settle(books: Books, hold: Hold, nano: int, note: Note) -> Settlement:
@@ -95,6 +130,12 @@ def reverse(books: Books, charge: Entry, *, key: str, note: Note) -> Entry:
     entry = books.post(EntryKind.reversal, key, sides, note)
     books.tidy()
     return entry
+
+
+def estimated(hold: Hold) -> int:
+    """What to charge for a hold when nobody reported the usage, in nano-credits."""
+    has_grown = hold.amount > hold.rate.cost(hold.estimate)
+    return hold.amount * NANO_PER_MICRO if has_grown else hold.rate.nano(hold.estimate)
 
 
 def charge_key(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from . import amount as amounts
@@ -14,7 +15,7 @@ from .digest import digest
 from .entries import Entry, Note
 from .errors import BadInput, IdempotencyConflict, UnknownCharge, UnknownHold
 from .grants import Grant
-from .holds import Hold, HoldState, Settlement
+from .holds import Explanation, Hold, HoldState, Settlement
 from .lots import PRIORITY, Lot, LotKind
 from .periods import Allowance
 from .pricing import RateCard
@@ -168,39 +169,48 @@ class Verbs:
 
         Raises: InsufficientCredits, TooManyHolds, UnknownModel, IdempotencyConflict.
         """
-        rate = self.rate_card.rate(model)
-        cost = rate.cost(estimate)
-        fingerprint = digest("hold", model, sorted(estimate.used().items()), user, feature)
+        draft = self._draft(account, model=model, estimate=estimate, key=key, user=user, feature=feature)
         lasts = timedelta(seconds=self._hold_ttl_s if ttl_s is None else inputs.ttl(ttl_s))
-        version, new_id, entry_key = self.rate_card.version, uuid.uuid4().hex, charge_key(inputs.key(key))
+        entry_key = charge_key(key)
 
         def plan(books: Books) -> Hold:
             known = books.hold_of(key)
-            if (known.digest != fingerprint) if known else (entry_key in books.past):
+            if (known.digest != draft.digest) if known else (entry_key in books.past):
                 raise IdempotencyConflict(account, key)
             if known is not None and known.state in (HoldState.open, HoldState.settled):
                 return known
-            draft = Hold(
-                id=known.id if known else new_id,
-                account=account,
-                key=key,
-                digest=fingerprint,
-                amount=cost,
-                held_at=books.now,
-                expires_at=books.now + lasts,
-                rate=rate,
-                card_version=version,
-                estimate=estimate,
-                model=model,
-                user=user,
-                feature=feature,
-            )
-            return reservation.reserve(books, draft, open_holds_max=self._open_holds_max)
+            new = replace(draft, id=known.id if known else draft.id, held_at=books.now, expires_at=books.now + lasts)
+            return reservation.reserve(books, new, open_holds_max=self._open_holds_max)
 
-        return Act(plan=plan, account=inputs.key(account, "account"), hold_keys=(key,), entry_keys=(entry_key,))
+        return Act(plan=plan, account=draft.account, hold_keys=(key,), entry_keys=(entry_key,))
 
-    def settle(self, hold_id: str, usage: Usage) -> Act[Settlement]:
+    def explain(
+        self, account: str, *, model: str, estimate: Usage, user: str | None = None, feature: str | None = None
+    ) -> Act[Explanation]:
+        """Tell whether a hold would be granted, from which lots, and why not; nothing is held.
+
+        Raises: UnknownModel.
+        """
+        draft = self._draft(account, model=model, estimate=estimate, key="explain", user=user, feature=feature)
+        return Act(plan=lambda books: reservation.explain(books, draft, open_holds_max=self._open_holds_max), account=draft.account)
+
+    def grow(self, hold_id: str, amount: int) -> Act[Hold]:
+        """Let an open hold promise `amount` in all and last anew, as a stream goes on. It never shrinks, so repeating it changes nothing.
+
+        Raises: InsufficientCredits when the difference is not available or the hold is no longer open, BadAmount, UnknownHold.
+        """
+        amounts.positive(amount)
+
+        def plan(books: Books) -> Hold:
+            lasts = timedelta(seconds=self._hold_ttl_s)
+            return reservation.grow(books, _held(books, hold_id), amount, expires_at=books.now + lasts)
+
+        return Act(plan=plan, hold_ids=(hold_id,))
+
+    def settle(self, hold_id: str, usage: Usage | None) -> Act[Settlement]:
         """Charge what was used, at the price of the hold. Never refused for money: late, above the hold and after a release as well.
+
+        Usage that nobody reported is None, which is not usage of 0: the estimate is charged, or what the hold had grown to.
 
         What no lot can pay becomes debt, which the next credits pay. The first settlement is final; a repetition returns it.
 
@@ -215,9 +225,11 @@ class Verbs:
                 feature=hold.feature,
                 user=hold.user,
                 card_version=hold.card_version,
-                usage=usage.used(),
+                usage=usage.used() if usage else None,
+                reason=None if usage else "no usage was reported: charged as estimated",
             )
-            return reservation.settle(books, hold, hold.rate.nano(usage), note)
+            nano = hold.rate.nano(usage) if usage else reservation.estimated(hold)
+            return replace(reservation.settle(books, hold, nano, note), is_estimated=usage is None)
 
         return Act(plan=plan, hold_ids=(hold_id,))
 
@@ -254,6 +266,25 @@ class Verbs:
             return reservation.charge(books, rate.nano(usage), key=entry_key, note=note)
 
         return Act(plan=plan, account=inputs.key(account, "account"), hold_keys=(key,), entry_keys=(entry_key,))
+
+    def _draft(self, account: str, *, model: str, estimate: Usage, key: str, user: str | None, feature: str | None) -> Hold:
+        """A hold as it would be made now; its times are set when it is planned."""
+        rate = self.rate_card.rate(model)
+        return Hold(
+            id=uuid.uuid4().hex,
+            account=inputs.key(account, "account"),
+            key=inputs.key(key),
+            digest=digest("hold", model, sorted(estimate.used().items()), user, feature),
+            amount=rate.cost(estimate),
+            held_at=self._clock(),
+            expires_at=self._clock(),
+            rate=rate,
+            card_version=self.rate_card.version,
+            estimate=estimate,
+            model=model,
+            user=user,
+            feature=feature,
+        )
 
 
 def _once(

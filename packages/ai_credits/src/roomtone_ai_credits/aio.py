@@ -1,0 +1,201 @@
+"""The same credits for asyncio hosts: tasks of one account share transactions, which a few threads carry out."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from .acts import Act, Outcome
+from .combiner import BATCH_MAX, QUEUE_MAX
+from .credits import AiCredits
+from .errors import InsufficientCredits, LedgerBusy
+from .holds import Hold, Settlement
+from .meter import OnFailure, Watch
+from .reading import Balance, EntryView
+from .usage import Usage
+from .verbs import Verbs
+
+P = ParamSpec("P")
+A = TypeVar("A")
+THREADS = 8
+
+
+def _awaited(verb: Callable[Concatenate[Verbs, P], Act[A]]) -> Callable[Concatenate[AsyncAiCredits, P], Awaitable[A]]:
+    """Make a verb of the asyncio facade."""
+
+    @functools.wraps(verb)
+    async def act(self: AsyncAiCredits, /, *args: P.args, **kwargs: P.kwargs) -> A:
+        return await self.carry_out(verb(self.credits.verbs, *args, **kwargs))
+
+    return act
+
+
+class AsyncAiCredits:
+    """The verbs of `AiCredits` as coroutines, for one event loop.
+
+    A task that is cancelled while it waits does not take its act back: it may have been committed, and its key says whether.
+
+    Args:
+        credits_: what is made asynchronous; threads of its process may go on using it.
+        threads: most accounts served at the same moment, each on a connection of its own.
+    """
+
+    def __init__(self, credits_: AiCredits, *, threads: int = THREADS) -> None:
+        self.credits = credits_
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="credits")
+        self._waiting: dict[str, deque[_Ticket]] = {}
+        self._serving: set[asyncio.Task[None]] = set()
+
+    grant = _awaited(Verbs.grant)
+    adjust = _awaited(Verbs.adjust)
+    set_allowance = _awaited(Verbs.set_allowance)
+    end_allowance = _awaited(Verbs.end_allowance)
+    reverse = _awaited(Verbs.reverse)
+    hold = _awaited(Verbs.hold)
+    settle = _awaited(Verbs.settle)
+    release = _awaited(Verbs.release)
+    charge = _awaited(Verbs.charge)
+    grow = _awaited(Verbs.grow)
+    explain = _awaited(Verbs.explain)
+
+    def meter(
+        self,
+        account: str,
+        *,
+        model: str,
+        estimate: Usage,
+        key: str,
+        user: str | None = None,
+        feature: str | None = None,
+        on_failure: OnFailure = OnFailure.release,
+    ) -> AsyncMeter:
+        """Wrap a model call, as `AiCredits.meter` does, in an `async with`."""
+        take = functools.partial(self.hold, account, model=model, estimate=estimate, key=key, user=user, feature=feature)
+        return AsyncMeter(self, take, on_failure)
+
+    async def balance(self, account: str) -> Balance:
+        """Tell what an account has now."""
+        return await self._in_thread(self.credits.balance, account)
+
+    async def entries(self, account: str, limit: int = 50) -> list[EntryView]:
+        """Return what moved the balance, newest first; at most `limit`."""
+        return await self._in_thread(self.credits.entries, account, limit)
+
+    async def carry_out(self, act: Act[A]) -> A:
+        """Carry out an act of `verbs`, together with others of the account.
+
+        Raises: LedgerBusy when too many wait for the account.
+        """
+        account = act.account if act.account is not None else await self._in_thread(self.credits.ledger.account_of, act.hold_ids[0])
+        ticket = _Ticket(act)
+        waiting = self._waiting.get(account)
+        if waiting is None:
+            self._waiting[account] = deque([ticket])
+            task = asyncio.create_task(self._serve(account))
+            # The loop itself keeps no task alive.
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
+        elif len(waiting) >= QUEUE_MAX:
+            raise LedgerBusy(account, f"{QUEUE_MAX} others wait for it")
+        else:
+            waiting.append(ticket)
+        answer: A = await ticket.outcome
+        if isinstance(answer, Hold):
+            self.credits.ledger.remember(answer.id, account)
+        return answer
+
+    async def close(self) -> None:
+        """Wait for what is under way and let the threads go."""
+        await asyncio.gather(*self._serving)
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def __aenter__(self) -> AsyncAiCredits:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def _serve(self, account: str) -> None:
+        waiting = self._waiting[account]
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+            outcomes = await self._in_thread(self.credits.carry_out_all, account, [ticket.act for ticket in batch])
+            for ticket, outcome in zip(batch, outcomes, strict=True):
+                ticket.resolve(outcome)
+        del self._waiting[account]
+
+    async def _in_thread(self, work: Callable[P, A], *args: P.args, **kwargs: P.kwargs) -> A:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, functools.partial(work, *args, **kwargs))
+
+
+class _Ticket:
+    """One task waiting for the outcome of its act."""
+
+    __slots__ = ("act", "outcome")
+
+    # Any: acts of one batch have answers of many types.
+    def __init__(self, act: Act[Any]) -> None:
+        self.act = act
+        self.outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def resolve(self, outcome: Outcome) -> None:
+        """Answer, unless the task was cancelled meanwhile."""
+        if self.outcome.done():
+            return
+        if outcome.problem is not None:
+            self.outcome.set_exception(outcome.problem)
+        else:
+            self.outcome.set_result(outcome.answer)
+
+
+class AsyncMeter:
+    """The context manager `AsyncAiCredits.meter` returns. It does what `Meter` does, and finishes also when its task is cancelled."""
+
+    def __init__(self, credits_: AsyncAiCredits, take: Callable[[], Awaitable[Hold]], on_failure: OnFailure) -> None:
+        self._credits, self._take, self._watch = credits_, take, Watch(on_failure)
+        self._hold: Hold | None = None
+        self.charged: int | None = None
+        """Micro-credits charged; None until settled."""
+
+    @property
+    def hold(self) -> Hold:
+        """The hold behind this call. Its id settles it later, from anywhere."""
+        assert self._hold is not None, "the meter's block has not been entered"
+        return self._hold
+
+    async def observe(self, usage: Usage) -> bool:
+        """Tell what has been used so far, all in all; returns whether the call may go on. See `Meter.observe`."""
+        wanted = self._watch.wanted(self.hold, usage)
+        for amount in wanted:
+            try:
+                self._hold = await self._credits.grow(self.hold.id, amount)
+            except InsufficientCredits:
+                continue
+            return True
+        return not wanted
+
+    async def settle(self, usage: Usage | None) -> Settlement:
+        """Charge what was used; None when the provider reported nothing. A second call answers as the first did."""
+        self._watch.was_settled = True
+        settlement = await asyncio.shield(asyncio.ensure_future(self._credits.settle(self.hold.id, usage)))
+        self.charged = settlement.charged
+        return settlement
+
+    async def __aenter__(self) -> AsyncMeter:
+        self._hold = await self._take()
+        self.charged = self._hold.charged
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+        if self._watch.is_over(self.hold):
+            return
+        is_charged, usage = self._watch.to_charge(has_failed=kind is not None)
+        if is_charged:
+            await self.settle(usage)
+        else:
+            await asyncio.shield(asyncio.ensure_future(self._credits.release(self.hold.id)))

@@ -1,0 +1,122 @@
+"""The asyncio facade: the same answers, from tasks."""
+
+import asyncio
+import inspect
+
+import pytest
+
+from roomtone_ai_credits import AiCredits, AsyncAiCredits, OnFailure, Usage, errors
+from roomtone_ai_credits.verbs import Verbs
+
+
+def run(work, ledger):
+    async def main():
+        async with AsyncAiCredits(ledger) as credits_:
+            return await work(credits_)
+
+    return asyncio.run(main())
+
+
+@pytest.fixture
+def funded(ledger, account):
+    ledger.grant(None, account, amount=100, key="fund")
+    return account
+
+
+def test_sixty_four_tasks_of_a_balance_for_fifty_get_fifty(ledger, funded):
+    async def work(credits_):
+        charges = [credits_.charge(funded, model="unit", usage=Usage(input_tokens=2), key=f"work {n}") for n in range(64)]
+        return await asyncio.gather(*charges, return_exceptions=True)
+
+    answers = run(work, ledger)
+
+    refusals = [answer for answer in answers if isinstance(answer, errors.InsufficientCredits)]
+    assert (len(refusals), ledger.balance(funded).available) == (14, 0)
+
+
+def test_a_metered_call_costs_what_it_used(ledger, funded):
+    async def work(credits_):
+        async with credits_.meter(funded, model="unit", estimate=Usage(input_tokens=60), key="turn") as call:
+            held = (await credits_.balance(funded)).held
+            await call.settle(Usage(input_tokens=25))
+        return held, call.charged, (await credits_.entries(funded))[0].amount
+
+    assert run(work, ledger) == (60, 25, -25)
+
+
+def test_a_call_that_reports_nothing_is_charged_as_estimated(ledger, funded):
+    async def work(credits_):
+        async with credits_.meter(funded, model="unit", estimate=Usage(input_tokens=60), key="turn"):
+            pass
+
+    run(work, ledger)
+
+    assert ledger.balance(funded).available == 40
+
+
+def test_a_cancelled_call_gives_its_hold_back(ledger, funded):
+    async def work(credits_):
+        has_begun = asyncio.Event()
+
+        async def turn():
+            async with credits_.meter(funded, model="unit", estimate=Usage(input_tokens=60), key="turn"):
+                has_begun.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(turn())
+        await has_begun.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return (await credits_.balance(funded)).available
+
+    assert run(work, ledger) == 100
+
+
+def test_a_settlement_whose_task_is_cancelled_is_charged_once(ledger, funded):
+    async def work(credits_):
+        hold = await credits_.hold(funded, model="unit", estimate=Usage(input_tokens=60), key="turn")
+        task = asyncio.create_task(credits_.settle(hold.id, Usage(input_tokens=25)))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return await credits_.settle(hold.id, Usage(input_tokens=99))
+
+    settlement = run(work, ledger)
+
+    assert settlement.charged in {25, 99}
+    assert ledger.balance(funded).available == 100 - settlement.charged
+
+
+def test_a_hold_nobody_made_is_unknown(ledger):
+    with pytest.raises(errors.UnknownHold):
+        run(lambda credits_: credits_.release("none"), ledger)
+
+
+@pytest.mark.parametrize("verb", [name for name, member in vars(Verbs).items() if not name.startswith("_") and callable(member)])
+def test_both_facades_have_every_verb_with_its_arguments(verb):
+    wanted = inspect.signature(getattr(Verbs, verb))
+
+    assert inspect.signature(getattr(AiCredits, verb)) == inspect.signature(getattr(AsyncAiCredits, verb)) == wanted
+
+
+@pytest.mark.parametrize(("seen", "charged"), [(None, 10), (40, 40)])
+def test_a_cancelled_stream_is_charged_by_the_declared_policy(ledger, funded, seen, charged):
+    async def work(credits_):
+        has_begun = asyncio.Event()
+
+        async def turn():
+            estimate = Usage(input_tokens=10)
+            async with credits_.meter(funded, model="unit", estimate=estimate, key="turn", on_failure=OnFailure.estimate) as call:
+                if seen:
+                    assert await call.observe(Usage(input_tokens=seen))
+                has_begun.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(turn())
+        await has_begun.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    run(work, ledger)
+
+    assert ledger.balance(funded).available == 100 - charged
