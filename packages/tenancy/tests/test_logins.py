@@ -18,6 +18,7 @@ from sqlalchemy import make_url, select, text
 from roomtone_tenancy import Server, errors
 from roomtone_tenancy.models import CredentialRow
 from roomtone_tenancy.provisioners import Login, Place
+from roomtone_tenancy.provisioners.postgresql import PostgresWorker
 
 WORKER = Path(__file__).parent / "login_worker.py"
 
@@ -209,6 +210,22 @@ def test_many_are_rotated_one_after_another_and_a_failure_stops_only_its_tenant(
     assert {key: text.partition(":")[0] for key, text in report.failed.items()} == {"b": "OperationBusy", "c": "StillDraining"}
     assert heard == [("a", False), ("b", True), ("c", True)]
     assert (again.done, again.failed) == (("b", "d"), {})
+
+
+def test_a_server_that_is_away_stops_only_its_own_tenants(postgres_site, tenancy, monkeypatch):
+    postgres_site.make(tenancy, "b")
+    make, answers = PostgresWorker.make_login, iter([False, True])
+
+    def make_login(worker, place, login):
+        if not next(answers):
+            raise psycopg.OperationalError("the server went away")
+        make(worker, place, login)
+
+    monkeypatch.setattr(PostgresWorker, "make_login", make_login)
+    report = tenancy.secrets.rotate_passwords()
+
+    assert (report.done, report.failed) == (("b",), {"a": "OperationalError: the server went away"})
+    assert [role_in(tenancy, key)[-1] for key in ("a", "b")] == ["a", "b"]
 
 
 @pytest.mark.parametrize("state", ["requested", "deleting"])

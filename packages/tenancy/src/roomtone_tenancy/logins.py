@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .errors import StillDraining, TenancyError, TenantUnavailable
+from .errors import StillDraining, TenantUnavailable
 from .lease import Lease
 from .lifecycle import TenantState
 from .models import CredentialRow, TenantRow
@@ -121,7 +121,7 @@ def each_of(keys: list[str], verb: Callable[[str], bool], on_tenant: Callable[[s
     for key in keys:
         try:
             (done if verb(key) else skipped).append(key)
-        except (TenancyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 -- whatever one server answers, the other tenants go on
             failed[key] = f"{type(error).__name__}: {error}"
         if on_tenant is not None:
             on_tenant(key, failed.get(key))
