@@ -25,6 +25,10 @@ def _embedded():
     return module
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--chaos-seconds", type=float, default=15.0, help="how long the chaos tests go on")
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The superuser's URL of a throwaway server: `TEST_POSTGRES_URL`, else one started from `TEST_POSTGRES_BIN` or the wheel."""
