@@ -1,4 +1,4 @@
-"""Run by the crash tests in a process of its own: provisions or deletes a tenant and kills itself at the given point."""
+"""Run by the crash tests in a process of its own: does one verb and kills itself at the given point."""
 
 from __future__ import annotations
 
@@ -7,47 +7,39 @@ import signal
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 
-from roomtone_tenancy import KeyRing, Server, StepState, Tenancy
-from roomtone_tenancy.operations import Operations
-from roomtone_tenancy.revisions import Revisions
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+from roomtone_tenancy import KeyRing, Server, Tenancy, faults
 
 
-def arm(moment: str, step: str) -> None:
-    """`unrecorded`: the step's work is done and the catalog does not know. `inside`: a schema is half made."""
-    if moment == "unrecorded":
-        record = Operations.finish_step
+def die_at(point: str) -> None:
+    def reached(name: str) -> None:
+        if name == point:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-        def finish_step(self, lease, tenant_id, name, *arguments, **options):
-            if name == step:
-                die()
-            record(self, lease, tenant_id, name, *arguments, **options)
-
-        Operations.finish_step = finish_step
-    if moment == "inside":
-        Revisions.upgrade = lambda self, connection: (connection.execute(text("CREATE TABLE half_made (id int)")), die())
+    faults.point = reached
 
 
 def main(order: dict[str, str]) -> None:
-    moment, _, step = order["point"].partition(":")
-    arm(moment, step)
+    die_at(order["point"])
+    catalog = create_engine(order["catalog_url"])
     tenancy = Tenancy(
-        create_engine(order["catalog_url"]),
+        catalog,
         servers=[Server("main", order["server_url"])],
         migrations=Path(order["migrations"]),
         keys=KeyRing.from_text(order["keys"]),
         seed=lambda session, tenant: session.execute(text("INSERT INTO artist (name) VALUES ('seeded')")),
     )
-
-    def on_step(progress):
-        if moment == "recorded" and progress.name == step and progress.state is StepState.DONE:
-            die()
-
-    getattr(tenancy, order["verb"])("acme", on_step=on_step)
+    match order["verb"]:
+        case "migrate":
+            tenancy.migrate()
+        case "refill":
+            tenancy.spares.refill(1)
+        case "register":
+            with Session(catalog) as session, session.begin():
+                tenancy.register(session, "acme")
+        case verb:
+            getattr(tenancy, verb)("acme")
 
 
 main(ORDER)  # noqa: F821 -- given by run_path

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
+from . import faults
 from .lease import Lease
 from .models import CredentialRow
 from .provisioners import Login
@@ -33,14 +34,24 @@ class Credentials:
             row = session.get(CredentialRow, (tenant_id, role))
             if row is not None:
                 return self._open(row)
-            login = Login(role=role, password=secrets.token_urlsafe(24))
-            sealed = self._seal(tenant_id, login)
-            session.add(
-                CredentialRow(
-                    tenant_id=tenant_id, role=role, key_id=sealed.key_id, secret=sealed.data, is_current=True, created_at=self.clock()
-                )
-            )
+            login, sealed = self.invent(tenant_id, role)
+            self.store(session, tenant_id, role, sealed)
+        faults.point("credentials.stored")
         return login
+
+    def invent(self, tenant_id: str, role: str) -> tuple[Login, Sealed]:
+        """A new password in clear, and sealed for a tenant that may not exist yet."""
+        login = Login(role=role, password=secrets.token_urlsafe(24))
+        return login, self._seal(tenant_id, login)
+
+    def unseal(self, tenant_id: str, role: str, sealed: Sealed) -> Login:
+        """The login whose password `invent` sealed."""
+        return Login(role=role, password=self.vault.open(sealed, tenant=tenant_id, table=_TABLE, column=_COLUMN))
+
+    def store(self, session: Session, tenant_id: str, role: str, sealed: Sealed) -> None:
+        """Add the role's first password within the transaction."""
+        values = {"key_id": sealed.key_id, "secret": sealed.data, "is_current": True, "created_at": self.clock()}
+        session.add(CredentialRow(tenant_id=tenant_id, role=role, **values))
 
     def current(self, tenant_id: str) -> Login | None:
         """The login to connect as; None when none is stored."""
@@ -83,5 +94,4 @@ class Credentials:
         return self.vault.seal(login.password, tenant=tenant_id, table=_TABLE, column=_COLUMN)
 
     def _open(self, row: CredentialRow) -> Login:
-        sealed = Sealed(key_id=row.key_id, data=row.secret)
-        return Login(role=row.role, password=self.vault.open(sealed, tenant=row.tenant_id, table=_TABLE, column=_COLUMN))
+        return self.unseal(row.tenant_id, row.role, Sealed(key_id=row.key_id, data=row.secret))

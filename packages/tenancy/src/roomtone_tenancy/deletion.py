@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from . import faults
 from .errors import DeletionFailed
 from .lease import Lease
 from .lifecycle import TenantState
 from .models import CredentialRow, DomainClaimRow, DomainRow
-from .operations import Listener
+from .operations import Attempt, Listener
 from .provisioners import Place, Worker
 from .provisioning import Provisioning
 from .sites import Site
@@ -33,15 +34,15 @@ class Deletion:
         assert tenant.database is not None
         lock = f"tenant:{tenant.id}"
         with of.leases.hold(lock) as lease, site.provisioner.work(lock) as worker:
-            self._fence(tenant, lease)
-            for name in of.operations.begin(lease, tenant.id):
+            attempt = self._fence(tenant, lease, listener)
+            for name in attempt.steps:
                 try:
-                    with of.operations.step(lease, tenant.id, name, listener):
-                        self._do(name, tenant, site, worker, lease)
+                    with attempt.step(name):
+                        self._do(name, attempt, site, worker)
                 except Exception as error:
                     raise DeletionFailed(tenant.key, name, f"{type(error).__name__}: {error}") from error
 
-    def _fence(self, tenant: Tenant, lease: Lease) -> None:
+    def _fence(self, tenant: Tenant, lease: Lease, listener: Listener | None) -> Attempt:
         """From here on no session is given out. Every process knows when its cached answer ends."""
         of = self.made_by
         with Session(of.catalog) as session, session.begin():
@@ -49,28 +50,30 @@ class Deletion:
             if of.registry.locked(session, tenant.key).state != TenantState.DELETING:
                 of.registry.move(session, tenant.key, TenantState.DELETING, reason="deletion began", actor="system")
                 of.operations.want(session, tenant.id, "delete", STEPS)
+            return of.operations.begin(session, lease, tenant, listener)
 
-    def _do(self, step: str, tenant: Tenant, site: Site, worker: Worker, lease: Lease) -> None:
-        place = Place(database=tenant.database or "")
+    def _do(self, step: str, attempt: Attempt, site: Site, worker: Worker) -> None:
+        place = Place(database=attempt.tenant.database or "")
         match step:
             case "disconnection":
-                site.engines.forget(tenant.id)
+                site.engines.forget(attempt.tenant.id)
             case "database":
                 worker.drop_database(place.database)
             case "roles":
                 if not worker.drop_roles(place):
                     raise RuntimeError("something in another database still belongs to the tenant's roles")
             case "removal":
-                self._remove(tenant, lease)
+                self._remove(attempt)
 
-    def _remove(self, tenant: Tenant, lease: Lease) -> None:
-        of = self.made_by
+    def _remove(self, attempt: Attempt) -> None:
+        of, tenant = self.made_by, attempt.tenant
         with Session(of.catalog) as session, session.begin():
-            lease.check(session)
-            of.operations.finish(session, tenant.id)
+            attempt.lease.check(session)
+            attempt.finish(session)
             row = of.registry.locked(session, tenant.key)
             of.registry.move(session, tenant.key, TenantState.DELETED, reason="deleted", actor="system")
             row.database = None
             session.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant.id))
             session.execute(delete(DomainClaimRow).where(DomainClaimRow.tenant_id == tenant.id))
             session.execute(delete(CredentialRow).where(CredentialRow.tenant_id == tenant.id))
+            faults.point("removal.written")

@@ -29,6 +29,7 @@ TenancyError
 ├── ProvisioningFailed      a step failed; run it again
 ├── DeletionFailed          a step failed; run it again
 ├── TemplateGone            the template to clone from was replaced meanwhile
+├── UnsafePath              a file name that could lead out of the folder
 ├── MigrationsInvalid       the migrations folder cannot be used
 ├── StillDraining           a password rotated again before the old login has drained
 └── VaultError
@@ -286,6 +287,14 @@ class DeletionFailed(TenancyError):
     def __init__(self, key: str, step: str, reason: str) -> None:
         self.key, self.step, self.reason = key, step, reason
         super().__init__(f"Deleting tenant {key!r} failed in step {step!r} ({reason}): mend the cause and delete() again.")
+
+
+class UnsafePath(TenancyError):
+    """A tenant's file has a name that is not ours, or is a link to somewhere else."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path!r} may lead out of the tenants' folder: put the file itself there, under the name that the catalog has.")
 
 
 class MigrationsInvalid(TenancyError):

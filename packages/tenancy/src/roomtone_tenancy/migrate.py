@@ -48,6 +48,7 @@ class Fleet:
         with self.of.leases.hold("fleet") as lease:
             for name, site in self.of.sites.by_name.items():
                 self.of.templates.ensure(name, site.provisioner)
+                self.of.templates.sweep(name, site.provisioner)
             for tenant_id, key in self._behind(head):
                 error = self._migrate(tenant_id, lease)
                 if error is None:
@@ -73,13 +74,17 @@ class Fleet:
         return found
 
     def orphans(self) -> list[str]:
-        """See `Tenancy.orphans`."""
+        """See `Tenancy.orphans`. What is known is read before and after, since others make and drop databases meanwhile."""
+        prefix = f"{PREFIX}{self.of.registry.installation()}_"
+        known = self._databases()
+        found = {name for site in self.of.sites.by_name.values() for name in site.provisioner.names(prefix)}
+        known |= self._databases()
+        return sorted(found - {name for database in known for name in (database, *Place(database=database).roles)})
+
+    def _databases(self) -> set[str]:
+        """All that the catalog knows; a spare becomes a tenant's and never the reverse, hence the order."""
         of = self.of
-        known = of.templates.names() | {tenant.database for tenant in of.registry.all() if tenant.database}
-        accounted = {name for database in known for name in (database, *Place(database=database).roles)}
-        prefix = f"{PREFIX}{of.registry.installation()}_"
-        found = {name for site in of.sites.by_name.values() for name in site.provisioner.names(prefix)}
-        return sorted(found - accounted)
+        return of.templates.names() | of.spares.databases() | {each.database for each in of.registry.all() if each.database}
 
     def _behind(self, head: str) -> list[tuple[str, str]]:
         """Tenants not at head, oldest first. Those being provisioned end at head by themselves."""

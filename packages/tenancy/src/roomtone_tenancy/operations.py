@@ -5,16 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, select, text
 from sqlalchemy.orm import Session
 
+from . import faults
+from .events import Events, StepFailed, StepFinished, StepStarted
 from .lease import Lease
 from .lifecycle import TenantState
 from .models import OperationRow, StepRow, TenantRow
+from .process import is_surely_dead, own_identity
 from .progress import Progress, StepProgress, StepState
+from .tenant import Tenant
 
 ERROR_LENGTH_MAX = 2000
 Listener = Callable[[StepProgress], None]
@@ -26,11 +30,17 @@ class Operations:
 
     catalog: Engine
     clock: Callable[[], datetime]
+    events: Events
 
-    def want(self, session: Session, tenant_id: str, kind: str, steps: Sequence[str]) -> None:
-        """Add the wish to the host's transaction; a finished wish of the same kind is no obstacle."""
-        rows = [StepRow(position=position, name=name, state=StepState.WAITING) for position, name in enumerate(steps)]
-        session.add(OperationRow(tenant_id=tenant_id, kind=kind, created_at=self.clock(), steps=rows))
+    def want(self, session: Session, tenant_id: str, kind: str, steps: Sequence[str], *, done: Sequence[str] = ()) -> None:
+        """Add the wish to the host's transaction, with steps that are done already; without others it is finished.
+
+        A finished wish of the same kind is no obstacle.
+        """
+        states = [*((name, StepState.DONE) for name in done), *((name, StepState.WAITING) for name in steps)]
+        rows = [StepRow(position=position, name=name, state=state) for position, (name, state) in enumerate(states)]
+        now = self.clock()
+        session.add(OperationRow(tenant_id=tenant_id, kind=kind, created_at=now, finished_at=None if steps else now, steps=rows))
         session.flush()
 
     def progress(self, tenant_id: str) -> Progress | None:
@@ -45,6 +55,7 @@ class Operations:
                 error=row.error,
                 attempts=row.attempts,
                 is_done=row.finished_at is not None,
+                owner=None if row.owner is None or is_surely_dead(row.owner) else row.owner,
             )
 
     def pending(self, kind: str) -> list[str]:
@@ -60,75 +71,94 @@ class Operations:
         with Session(self.catalog) as session:
             return list(session.scalars(wanted))
 
-    def begin(self, lease: Lease, tenant_id: str) -> list[str]:
-        """Count an attempt, record its first step as running, and return the steps that are left, in order."""
-        with self._fenced(lease) as session:
-            row = self._row(session, tenant_id)
-            row.attempts += 1
-            row.error = None
-            left = [step for step in row.steps if step.state != StepState.DONE]
-            for step in left[:1]:
-                step.state = StepState.RUNNING
-            return [step.name for step in left]
+    def begin(self, session: Session, lease: Lease, tenant: Tenant, listener: Listener | None) -> Attempt:
+        """Count an attempt and record its first step as running, in a transaction that has checked the lease."""
+        row = session.scalars(_latest(tenant.id)).one()
+        row.attempts += 1
+        row.error, row.owner = None, own_identity()
+        left = [step for step in row.steps if step.state != StepState.DONE]
+        for step in left[:1]:
+            step.state = StepState.RUNNING
+        return Attempt(of=self, lease=lease, tenant=tenant, kind=row.kind, steps=[step.name for step in left], listener=listener)
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """One worker's try at an operation.
+
+    Args:
+        steps: those that are left, in order; the last one's work includes `finish`.
+    """
+
+    of: Operations
+    lease: Lease
+    tenant: Tenant
+    kind: str
+    steps: Sequence[str]
+    listener: Listener | None
+    _began: float = field(default=0.0, init=False)
 
     @contextmanager
-    def step(self, lease: Lease, tenant_id: str, name: str, listener: Listener | None) -> Iterator[None]:
+    def step(self, name: str) -> Iterator[None]:
         """Record the block as this step: done with its seconds and the next one running, in one commit, or failed with its error."""
-        if listener is not None:
-            listener(StepProgress(name=name, state=StepState.RUNNING, seconds=None))
-        start = time.monotonic()
+        is_last = name == self.steps[-1]
+        self._report(StepProgress(name=name, state=StepState.RUNNING, seconds=None))
+        self._began = time.monotonic()
         try:
+            self.of.events.run(StepStarted(tenant=self.tenant, operation=self.kind, step=name))
             yield
+            if not is_last:
+                self.of.events.run(self._finished(name))
         except Exception as error:
-            self._mark(lease, tenant_id, name, StepState.FAILED, listener, seconds=time.monotonic() - start, error=error)
+            self._mark(name, StepState.FAILED, error=error)
+            self.of.events.tell(StepFailed(tenant=self.tenant, operation=self.kind, step=name, error=error))
             raise
-        self.finish_step(lease, tenant_id, name, listener, seconds=time.monotonic() - start)
+        faults.point(f"{self.kind}.{name}.unrecorded")
+        if is_last:
+            self._report(StepProgress(name=name, state=StepState.DONE, seconds=self._seconds()))
+            self.of.events.tell(self._finished(name))
+        else:
+            self._mark(name, StepState.DONE)
+        faults.point(f"{self.kind}.{name}.recorded")
 
-    def finish_step(self, lease: Lease, tenant_id: str, name: str, listener: Listener | None, *, seconds: float) -> None:
-        """Record that the step is done. Until this commits, a restart does the step again."""
-        self._mark(lease, tenant_id, name, StepState.DONE, listener, seconds=seconds)
-
-    def finish(self, session: Session, tenant_id: str) -> None:
+    def finish(self, session: Session) -> None:
         """Mark the operation done, in the transaction that makes its result visible."""
-        row = self._row(session, tenant_id)
-        row.finished_at, row.error = self.clock(), None
+        row = session.scalars(_latest(self.tenant.id)).one()
+        row.finished_at, row.error, row.owner = self.of.clock(), None, None
         for step in row.steps:
             step.state = StepState.DONE
+            step.seconds = self._seconds() if step.name == self.steps[-1] else step.seconds
 
-    def _mark(
-        self,
-        lease: Lease,
-        tenant_id: str,
-        name: str,
-        state: StepState,
-        listener: Listener | None,
-        *,
-        seconds: float,
-        error: Exception | None = None,
-    ) -> None:
-        with self._fenced(lease) as session:
-            row = self._row(session, tenant_id)
+    def _mark(self, name: str, state: StepState, *, error: Exception | None = None) -> None:
+        with Session(self.of.catalog) as session, session.begin():
+            self.lease.check(session)
+            _hurry(session)
+            row = session.scalars(_latest(self.tenant.id)).one()
             step = next(each for each in row.steps if each.name == name)
-            step.state = state
-            step.seconds = seconds
+            step.state, step.seconds = state, self._seconds()
             following = next((each for each in row.steps if each.position > step.position and each.state != StepState.DONE), None)
             if state is StepState.DONE and following is not None:
                 following.state = StepState.RUNNING
             if error is not None:
-                row.error = f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+                row.owner, row.error = None, f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
             progress = _progress(step)
-        if listener is not None:
-            listener(progress)
+        self._report(progress)
 
-    @contextmanager
-    def _fenced(self, lease: Lease) -> Iterator[Session]:
-        with Session(self.catalog) as session, session.begin():
-            lease.check(session)
-            yield session
+    def _finished(self, name: str) -> StepFinished:
+        return StepFinished(tenant=self.tenant, operation=self.kind, step=name, seconds=self._seconds())
 
-    @staticmethod
-    def _row(session: Session, tenant_id: str) -> OperationRow:
-        return session.scalars(_latest(tenant_id)).one()
+    def _report(self, progress: StepProgress) -> None:
+        if self.listener is not None:
+            self.listener(progress)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
+def _hurry(session: Session) -> None:
+    """Commit without waiting for the disk: a record lost in a crash of the catalog means a step done twice, and steps may be."""
+    if session.connection().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL synchronous_commit = off"))
 
 
 def _latest(tenant_id: str) -> Select[OperationRow]:

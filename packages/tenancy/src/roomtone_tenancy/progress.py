@@ -26,10 +26,16 @@ class StepProgress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """The latest operation on a tenant; `error` is why its last attempt failed, None while it has not."""
+    """The latest operation on a tenant.
+
+    Args:
+        error: why its last attempt failed; None while it has not.
+        owner: the process that works on it now, `host/namespace/pid/start`; None when none does.
+    """
 
     operation: str
     steps: tuple[StepProgress, ...]
     error: str | None
     attempts: int
     is_done: bool
+    owner: str | None = None

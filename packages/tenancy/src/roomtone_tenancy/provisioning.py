@@ -5,28 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
+from . import faults
+from .claim import Claim
 from .context import Scope
 from .credentials import Credentials
-from .errors import ProvisioningFailed, TemplateGone
+from .errors import DomainTaken, ProvisioningFailed, TenantExists
+from .events import Events, SpareClaimed, StepFinished, StepStarted, TenantActivated, TenantRegistered
 from .guard import TenantSession
-from .lease import Lease, Leases
+from .lease import Leases
 from .lifecycle import TenantState
+from .making import Making
 from .models import TenantRow
-from .operations import Listener, Operations
-from .provisioners import Place, Worker
-from .provisioners.stamp import STAMP, stamp
-from .registry import Registry
+from .operations import Attempt, Listener, Operations
+from .provisioners import Place
+from .provisioners.stamp import STAMP
+from .registry import Registry, value_of_row
 from .revisions import Revisions
-from .sites import Site, Sites
+from .sites import Sites
+from .spares import Spares
 from .templates import Templates
 from .tenant import Tenant
 
 Seed = Callable[[Session, Tenant], None]
-CLONE_ATTEMPTS_MAX = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +46,57 @@ class Provisioning:
     templates: Templates
     revisions: Revisions
     sites: Sites
+    spares: Spares
+    events: Events
     scope: Scope
     clock: Callable[[], datetime]
     seed: Seed | None
+
+    def register(self, session: Session, key: str, **wishes: Any) -> Tenant:
+        """See `Tenancy.register`; a spare makes the tenant active at once, when nothing of the host's is to run for it."""
+        claimed: list[Claim] = []
+
+        def claim(server: str) -> Claim | None:
+            found = self.spares.take(session, server)
+            claimed.extend([found] if found is not None else [])
+            return found
+
+        try:
+            row = self.registry.register(session, key, claim=claim, **wishes)
+        except (TenantExists, DomainTaken) as error:
+            for each in claimed:  # after DomainTaken its id is in use: the row of the tenant that was not to be
+                self.spares.put_back(session, each, is_ready=isinstance(error, TenantExists))
+            raise
+        if not claimed:
+            self.operations.want(session, row.id, "provision", self.steps(row.server))
+        for each in claimed:
+            self._adopt(session, row, each)
+        tenant = value_of_row(row)
+        self.events.tell_after(session, TenantRegistered(tenant=tenant))
+        return tenant
+
+    def _adopt(self, session: Session, row: TenantRow, claim: Claim) -> None:
+        """Let the tenant have what the spare had."""
+        if claim.role is not None and claim.sealed is not None:
+            self.credentials.store(session, row.id, claim.role, claim.sealed)
+        left = self.steps_for_spare()
+        self.operations.want(session, row.id, "provision", left, done=["claim"])
+        self.events.tell_after(session, SpareClaimed(tenant=value_of_row(row)))
+        self.registry.move(session, row.key, TenantState.PROVISIONING, reason="took a spare database", actor="system")
+        if not left:
+            self.registry.move(session, row.key, TenantState.ACTIVE, reason="provisioned", actor="system")
+            self.events.tell_after(session, TenantActivated(tenant=value_of_row(row)))
 
     def steps(self, server: str | None) -> list[str]:
         """The steps for a tenant on this server, in order."""
         roles = ["roles"] if self.sites[server].provisioner.has_roles else []
         return ["template", *roles, "database", "security", "schema", "stamp", *(["seed"] if self.seed else []), "activation"]
+
+    def steps_for_spare(self) -> list[str]:
+        """The steps that a spare database leaves to do: none, unless the host seeds tenants or listens to steps."""
+        if self.seed is not None:
+            return ["seed", "activation"]
+        return ["activation"] if self.events.has(StepStarted, StepFinished) else []
 
     def run(self, tenant: Tenant, listener: Listener | None) -> None:
         """Bring a tenant to active; see `Tenancy.provision`."""
@@ -56,11 +104,17 @@ class Provisioning:
         assert tenant.database is not None
         lock = f"tenant:{tenant.id}"
         with self.leases.hold(lock) as lease, site.provisioner.work(lock) as worker:
-            run = _Run(self, tenant, site, Place(database=tenant.database), worker, lease)
-            run.start()
-            for name in self.operations.begin(lease, tenant.id):
+            making = Making(
+                templates=self.templates, site=site, worker=worker, place=Place(database=tenant.database), id=tenant.id, title=tenant.key
+            )
+            with Session(self.catalog) as session, session.begin():
+                lease.check(session)
+                self.registry.move(session, tenant.key, TenantState.PROVISIONING, reason="provisioning began", actor="system")
+                attempt = self.operations.begin(session, lease, tenant, listener)
+            run = _Run(self, tenant, making, attempt)
+            for name in attempt.steps:
                 try:
-                    with self.operations.step(lease, tenant.id, name, listener):
+                    with attempt.step(name):
                         run.do(name)
                 except Exception as error:
                     raise ProvisioningFailed(tenant.key, name, f"{type(error).__name__}: {error}") from error
@@ -68,26 +122,19 @@ class Provisioning:
 
 @dataclass(frozen=True)
 class _Run:
-    """One attempt: each step finds out what is there before it does anything."""
+    """One attempt."""
 
     of: Provisioning
     tenant: Tenant
-    site: Site
-    place: Place
-    worker: Worker
-    lease: Lease
-
-    def start(self) -> None:
-        with Session(self.of.catalog) as session, session.begin():
-            self.lease.check(session)
-            self.of.registry.move(session, self.tenant.key, TenantState.PROVISIONING, reason="provisioning began", actor="system")
+    making: Making
+    attempt: Attempt
 
     def do(self, step: str) -> None:
         steps = {
-            "template": self._template,
+            "template": self.making.template,
             "roles": self._roles,
-            "database": self._database,
-            "security": lambda: self.worker.secure(self.place),
+            "database": self.making.database,
+            "security": self.making.security,
             "schema": self._schema,
             "stamp": self._stamp,
             "seed": self._seed,
@@ -95,42 +142,26 @@ class _Run:
         }
         steps[step]()
 
-    def _template(self) -> None:
-        self.of.templates.ensure(self.site.name, self.site.provisioner)
-
     def _roles(self) -> None:
-        self.worker.make_roles(self.place, self.of.credentials.ensure(self.lease, self.tenant.id, self.place.logins[0]))
-
-    def _database(self) -> None:
-        for attempt in range(1, CLONE_ATTEMPTS_MAX + 1):
-            try:
-                self.worker.clone(self.place, self.of.templates.ensure(self.site.name, self.site.provisioner))
-            except TemplateGone:
-                if attempt == CLONE_ATTEMPTS_MAX:
-                    raise
-            else:
-                return
+        login = self.of.credentials.ensure(self.attempt.lease, self.tenant.id, self.making.place.logins[0])
+        self.making.worker.make_roles(self.making.place, login)
 
     def _schema(self) -> None:
-        """Usually nothing to run: the template was at head. It was not if the head moved while we were dead."""
-        with self.site.provisioner.owner_connection(self.place) as connection:
-            revision = self.of.revisions.current(connection)
-            connection.rollback()
-            if revision != self.of.revisions.head:
-                revision = self.of.revisions.upgrade(connection)
+        revision = self.making.schema()
         with Session(self.of.catalog) as session, session.begin():
-            self.lease.check(session)
+            self.attempt.lease.check(session)
             session.execute(update(TenantRow).where(TenantRow.id == self.tenant.id).values(revision=revision))
 
     def _stamp(self) -> None:
-        with self.site.provisioner.owner_connection(self.place) as connection:
-            stamp(connection, self.tenant)
+        self.making.stamp()
+        self.making.worker.leave()
 
     def _seed(self) -> None:
         """Seed exactly once: that it is done is committed with what it wrote."""
         assert self.of.seed is not None
+        site = self.making.site
         login = self.of.credentials.current(self.tenant.id)
-        engine = self.site.engines.once(self.tenant, self.site.provisioner.url(self.place, login))
+        engine = site.engines.once(self.tenant, site.provisioner.url(self.making.place, login))
         try:
             with (
                 self.of.scope.enter(self.tenant, allow_switch=True),
@@ -139,12 +170,15 @@ class _Run:
                 if session.scalar(select(STAMP.c.seeded_at).with_for_update(of=STAMP)) is None:
                     self.of.seed(session, self.tenant)
                     session.execute(update(STAMP).values(seeded_at=self.of.clock()))
+                    faults.point("seed.written")
                     session.commit()
         finally:
             engine.dispose()
 
     def _activation(self) -> None:
         with Session(self.of.catalog) as session, session.begin():
-            self.lease.check(session)
-            self.of.operations.finish(session, self.tenant.id)
-            self.of.registry.move(session, self.tenant.key, TenantState.ACTIVE, reason="provisioned", actor="system")
+            self.attempt.lease.check(session)
+            self.attempt.finish(session)
+            tenant = self.of.registry.move(session, self.tenant.key, TenantState.ACTIVE, reason="provisioned", actor="system")
+            faults.point("activation.written")
+            self.of.events.tell_after(session, TenantActivated(tenant=tenant))

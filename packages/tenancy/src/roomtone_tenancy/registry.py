@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Select, delete, select
 from sqlalchemy.orm import Session
 
 from . import key as keys
 from .changes import EVERYTHING, Change
+from .claim import Claim
 from .errors import DomainTaken, TenantExists, UnknownHost, UnknownTenant
+from .events import Events, StateChanged
 from .insertion import insert_if_absent
 from .lifecycle import TenantState, check_move
 from .lookups import Lookups, value_of
@@ -32,6 +34,7 @@ class Registry:
     lookups: Lookups
     servers: Servers
     clock: Callable[[], datetime]
+    events: Events
 
     # ── Reads ────────────────────────────────────────────────────────────
 
@@ -107,20 +110,32 @@ class Registry:
     # ── Writes: they flush; the host commits ─────────────────────────────
 
     def register(
-        self, session: Session, key: str, *, domains: Sequence[str], metadata: Mapping[str, Any] | None, region: str | None
+        self,
+        session: Session,
+        key: str,
+        *,
+        domains: Sequence[str],
+        metadata: Mapping[str, Any] | None,
+        region: str | None,
+        claim: Callable[[str], Claim | None] = lambda _: None,
     ) -> TenantRow:
-        """Add the tenant, placed and named but without a database yet."""
+        """Add the tenant, placed and named but without a database yet, unless `claim` has a spare one on the server of this name."""
         keys.check(key)
         hosts = list(dict.fromkeys(normalise_host(host) for host in domains))
         if session.scalar(_live(key)) is not None:
             raise TenantExists(key)
-        now, tenant_id = self.clock(), uuid.uuid4().hex
+        for taken in session.scalars(select(DomainRow.host).where(DomainRow.host.in_(hosts)).limit(1)) if hosts else ():
+            raise DomainTaken(taken)
+        now, server = self.clock(), self.servers.place(session, Wish(key=key, region=region))
+        spare = claim(server)
+        tenant_id = spare.id if spare else uuid.uuid4().hex
         values = {
             "id": tenant_id,
             "key": key,
             "state": TenantState.REQUESTED,
-            "server": self.servers.place(session, Wish(key=key, region=region)),
-            "database": keys.opaque_name(session.scalars(select(InstallationRow.name)).one()),
+            "server": server,
+            "database": spare.database if spare else keys.opaque_name(session.scalars(select(InstallationRow.name)).one()),
+            "revision": spare.revision if spare else None,
             "epoch": 1,
             "metadata": dict(metadata or {}),
             "created_at": now,
@@ -129,8 +144,15 @@ class Registry:
         if not insert_if_absent(session.connection(), TenantRow, **values):
             raise TenantExists(key)
         row = session.get_one(TenantRow, tenant_id)
-        for position, host in enumerate(hosts):
-            self._add_host(session, row, host, is_primary=position == 0)
+        try:
+            for position, host in enumerate(hosts):
+                self._add_host(session, row, host, is_primary=position == 0)
+        except DomainTaken:  # in this moment; half a tenant must not stay in a transaction that goes on
+            session.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant_id))
+            row.state, row.database, row.revision = TenantState.DELETED, None, None
+            self._log(session, row, before=None, reason="its host was taken", actor="system")
+            session.flush()
+            raise
         self._log(session, row, before=None, reason="registered", actor="system")
         session.refresh(row)
         self.forget_after(session, row, *hosts)
@@ -151,6 +173,7 @@ class Registry:
             row.epoch += 1
             self._log(session, row, before=before, reason=reason, actor=actor)
             session.flush()
+            self.events.tell_after(session, StateChanged(tenant=value_of_row(row), before=before, after=after, reason=reason, actor=actor))
         self.forget_after(session, row)
         return value_of_row(row)
 

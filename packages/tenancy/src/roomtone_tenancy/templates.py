@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.orm import Session
 
+from . import faults
 from .errors import OperationBusy
 from .key import opaque_name
 from .lease import Lease, Leases
@@ -56,13 +58,37 @@ class Templates:
                     raise
                 time.sleep(_POLL_S)
 
+    def sweep(self, server: str, provisioner: Provisioner) -> None:
+        """Drop what a killed builder left; another process that is building drops it itself."""
+        if not self._outdated(server):
+            return
+        with suppress(OperationBusy), self.leases.hold(f"template:{server}") as lease, provisioner.work(f"template:{server}") as worker:
+            for each in self._outdated(server):
+                self._retire(each, worker, lease)
+
+    def _outdated(self, server: str) -> list[str]:
+        with Session(self.catalog) as session:
+            wanted = select(TemplateRow.database).where(TemplateRow.server == server, TemplateRow.revision.is_(None))
+            return list(session.scalars(wanted))
+
+    def condemn(self, database: str) -> None:
+        """Have the next `ensure` build another one in its place."""
+        with Session(self.catalog) as session, session.begin():
+            session.execute(update(TemplateRow).where(TemplateRow.database == database).values(revision=None))
+
     def _build(self, server: str, worker: Worker, lease: Lease) -> str:
         with Session(self.catalog) as session:
             outdated = list(session.scalars(select(TemplateRow.database).where(TemplateRow.server == server)))
         database = opaque_name(self.installation())
-        self._record(lease, TemplateRow(database=database, server=server, revision=None, created_at=self.clock()))
+        with self._fenced(lease) as session:
+            session.add(TemplateRow(database=database, server=server, revision=None, created_at=self.clock()))
+        faults.point("template.named")
         revision = worker.build_template(database, self._make)
-        self._record(lease, TemplateRow(database=database, server=server, revision=revision, created_at=self.clock()))
+        faults.point("template.built")
+        with self._fenced(lease) as session:
+            session.execute(update(TemplateRow).where(TemplateRow.database.in_(outdated)).values(revision=None))
+            session.execute(update(TemplateRow).where(TemplateRow.database == database).values(revision=revision))
+        faults.point("template.recorded")
         for each in outdated:
             self._retire(each, worker, lease)
         return database
@@ -72,17 +98,18 @@ class Templates:
         connection.commit()
         return self.revisions.upgrade(connection)
 
-    def _record(self, lease: Lease, row: TemplateRow) -> None:
+    @contextmanager
+    def _fenced(self, lease: Lease) -> Iterator[Session]:
         with Session(self.catalog) as session, session.begin():
             lease.check(session)
-            session.merge(row)
+            yield session
 
     def _retire(self, database: str, worker: Worker, lease: Lease) -> None:
         """Drop an outdated template; one that a clone still needs stays in the catalog for the next time."""
         worker.drop_database(database)
+        faults.point("template.dropped")
         if worker.drop_roles(Place(database=database)):
-            with Session(self.catalog) as session, session.begin():
-                lease.check(session)
+            with self._fenced(lease) as session:
                 session.delete(session.get_one(TemplateRow, database))
 
     def names(self) -> set[str]:

@@ -21,6 +21,7 @@ from .deletion import Deletion
 from .domains import Domains
 from .engines import ServerEngines
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
+from .events import E, Events, Handler
 from .guard import TenantSession
 from .key_providers import KeyProvider
 from .lease import Leases
@@ -35,12 +36,13 @@ from .progress import Progress
 from .propagation import Propagation
 from .provisioners import Place, provisioner_for
 from .provisioning import Provisioning, Seed
-from .registry import Registry, value_of_row
+from .registry import Registry
 from .revisions import Revisions
 from .secrecy import Secrets
-from .server import PoolLimits, Server
+from .server import PoolLimits, Server, ServerState
 from .servers import Servers
 from .sites import Site, Sites
+from .spares import Spares
 from .templates import Templates
 from .tenant import LifecycleEntry, Tenant
 from .vault import Vault
@@ -59,6 +61,7 @@ class Tenancy:
         clock: aware UTC time.
         pools: bounds on this process's connections.
         seed: called once for each new tenant with a session of its database, which it must not commit.
+        spares: databases that `tenancy.spares.refill()` keeps ready on each server.
         cache_ttl_s: how late this process may learn of another one's change when it is not told, seconds.
         cache_stale_s: how old an answer may be that is given while the catalog cannot be asked, seconds.
         cache_entries_max: look-ups remembered by key, and as many by host.
@@ -79,6 +82,7 @@ class Tenancy:
         pools: PoolLimits | None = None,
         placement: Placement = least_full,
         seed: Seed | None = None,
+        spares: int = 0,
         cache_ttl_s: float = 2.0,
         cache_stale_s: float = 300.0,
         cache_entries_max: int = 10_000,
@@ -91,15 +95,15 @@ class Tenancy:
         limits = pools or PoolLimits()
         self._budgets = Budgets(limits)
         self._heart = Heart(catalog=catalog, clock=clock, budgets=self._budgets, limits=limits)
-        self._scope = Scope()
+        self._scope, self._events = Scope(), Events()
         self._lookups = Lookups(
             catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
         )
         weakref.finalize(self, self._lookups.stop, wait=False).atexit = False
         vault = Vault(keys)
         self.servers = Servers(self._lookups, given=servers, vault=vault, clock=clock, placement=placement)
-        self._registry = Registry(catalog=catalog, lookups=self._lookups, servers=self.servers, clock=clock)
-        self._operations = Operations(catalog=catalog, clock=clock)
+        self._registry = Registry(catalog=catalog, lookups=self._lookups, servers=self.servers, clock=clock, events=self._events)
+        self._operations = Operations(catalog=catalog, clock=clock, events=self._events)
         self._credentials = Credentials(catalog=catalog, vault=vault, clock=clock)
         self._revisions = Revisions(folder=Path(migrations), metadata=metadata)
         leases = Leases(catalog=catalog, clock=clock, ttl_s=lease_s)
@@ -115,6 +119,17 @@ class Tenancy:
         self._templates = Templates(
             catalog=catalog, leases=leases, revisions=self._revisions, clock=clock, installation=self._registry.installation
         )
+        self.spares = Spares(
+            catalog=catalog,
+            leases=leases,
+            credentials=self._credentials,
+            templates=self._templates,
+            sites=self._sites,
+            events=self._events,
+            clock=clock,
+            target=spares,
+            names=lambda: [each.name for each in self.servers.list() if each.state is ServerState.ACCEPTING and each.source != "nowhere"],
+        )
         self._provisioning = Provisioning(
             catalog=catalog,
             registry=self._registry,
@@ -124,6 +139,8 @@ class Tenancy:
             templates=self._templates,
             revisions=self._revisions,
             sites=self._sites,
+            spares=self.spares,
+            events=self._events,
             scope=self._scope,
             clock=clock,
             seed=seed,
@@ -156,12 +173,11 @@ class Tenancy:
             NoServer: no server can take it; the message counts why.
 
         Effects:
-            Flushes, and locks the servers until the host commits; the host then runs `provision`.
+            Flushes, and locks the servers until the host commits; the host then runs `provision`. With a spare database the tenant is
+            active at once, unless it is to be seeded.
         """
         self._require_control(session)
-        row = self._registry.register(session, key, domains=domains, metadata=metadata, region=region)
-        self._operations.want(session, row.id, "provision", self._provisioning.steps(row.server))
-        return value_of_row(row)
+        return self._provisioning.register(session, key, domains=domains, metadata=metadata, region=region)
 
     def provision(self, key: str, *, on_step: Listener | None = None) -> Tenant:
         """Make the tenant's database, or go on where an earlier call stopped, and return the active tenant.
@@ -182,8 +198,9 @@ class Tenancy:
         tenant = self._registry.fresh(key)
         if tenant.state is TenantState.DELETING:
             raise TenantUnavailable(key, tenant.state)
-        if tenant.state in (TenantState.REQUESTED, TenantState.PROVISIONING):
-            self._provisioning.run(tenant, on_step)
+        if tenant.state not in (TenantState.REQUESTED, TenantState.PROVISIONING):
+            return tenant
+        self._provisioning.run(tenant, on_step)
         return self._registry.fresh(key)
 
     def progress(self, key: str) -> Progress:
@@ -336,6 +353,10 @@ class Tenancy:
         """Replaces master keys and passwords while tenants are served."""
         return Secrets.of(self._provisioning)
 
+    def on(self, kind: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+        """Have this process call a function at each event of a type in `events`: `tenancy.on(StateChanged)(function)`, or decorate it."""
+        return self._events.on(kind)
+
     # ── The fleet ────────────────────────────────────────────────────────
 
     @property
@@ -358,7 +379,7 @@ class Tenancy:
         return self._fleet.migrate(on_tenant)
 
     def orphans(self) -> list[str]:
-        """Databases, files and roles of this installation that no tenant and no template accounts for; none in normal life."""
+        """Databases, files and roles of this installation that no tenant, spare or template accounts for; none in normal life."""
         return self._fleet.orphans()
 
     def doctor(self) -> list[str]:

@@ -69,6 +69,9 @@ class Worker(Protocol):
     def retire_login(self, role: str) -> None:
         """Let nobody log in as this role any more; sessions that are open go on."""
 
+    def is_sound(self, template: str) -> bool:
+        """Whether clones of it sort and compare as the server does now; not so after its C library was upgraded."""
+
     def clone(self, place: Place, template: str) -> None:
         """Make the tenant's database from the template, still closed to everybody.
 
@@ -78,6 +81,12 @@ class Worker(Protocol):
 
     def secure(self, place: Place) -> None:
         """Give the clone to its owner, grant the runtime role its rights, everybody else none; then open it."""
+
+    def as_owner(self, place: Place) -> AbstractContextManager[Connection]:
+        """A connection to the secured clone as its owner, as `owner_connection` gives one, and kept for the next call until `leave`."""
+
+    def leave(self) -> None:
+        """Close that connection, if there is one; the end of the work does it too."""
 
     def drop_roles(self, place: Place) -> bool:
         """Drop all its roles; False when something elsewhere still belongs to one of them."""

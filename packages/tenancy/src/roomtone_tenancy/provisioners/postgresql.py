@@ -12,6 +12,7 @@ from psycopg import errors as pg
 from psycopg import sql
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 
+from .. import faults
 from ..errors import OperationBusy, TemplateGone
 from ..server import Server
 from . import Login, Place
@@ -53,7 +54,11 @@ class PostgresProvisioner:
         """See `Provisioner.work`."""
         with _connect(self.server.parsed) as admin:
             _lock(admin, lock)
-            yield PostgresWorker(self.server, admin)
+            worker = PostgresWorker(self.server, admin)
+            try:
+                yield worker
+            finally:
+                worker.leave()
 
     @contextmanager
     def owner_connection(self, place: Place) -> Iterator[Connection]:
@@ -94,25 +99,34 @@ class PostgresProvisioner:
 
 @contextmanager
 def _role_connection(server: Server, database: str, role: str) -> Iterator[Connection]:
+    with _connect_as(server, database, role) as connection:
+        yield connection
+
+
+def _connect_as(server: Server, database: str, role: str) -> Connection:
+    """The administrator's connection, turned into the role and holding the lock on the database's schema."""
     engine = create_engine(server.parsed.set(database=database), poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def become(connection: Any, _: Any) -> None:  # psycopg's connection
-        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-        connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-        connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})", ["schema"])
-        connection.commit()
+        _become(connection, role)
 
-    with engine.connect() as connection:
-        yield connection
+    return engine.connect()
 
 
-@dataclass(frozen=True)
+def _become(connection: psycopg.Connection, role: str) -> None:
+    connection.execute(_sql("SET ROLE {}", role))
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+    connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})", ["schema"])
+    connection.commit()
+
+
 class PostgresWorker:
     """See `Worker`."""
 
-    server: Server
-    admin: psycopg.Connection
+    def __init__(self, server: Server, admin: psycopg.Connection) -> None:
+        self.server, self.admin = server, admin
+        self._inside: tuple[str, Connection] | None = None
 
     def build_template(self, database: str, upgrade: Callable[[Connection], str]) -> str:
         """See `Worker.build_template`. Its objects belong to a role that owns no database, so that clones can be handed over."""
@@ -120,6 +134,7 @@ class PostgresWorker:
         self._make_role(maker)
         if not self._exists(database):
             self._do("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", database)
+        faults.point("template.created")
         self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
         self._do("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}", database, maker)
         with _connect(self.server.parsed.set(database=database)) as inside:
@@ -127,6 +142,7 @@ class PostgresWorker:
             inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         with _role_connection(self.server, database, maker) as connection:
             revision = upgrade(connection)
+        faults.point("template.migrated")
         self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true", database)
         return revision
 
@@ -134,14 +150,16 @@ class PostgresWorker:
         """See `Worker.drop_database`."""
         if self._exists(database):
             self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false IS_TEMPLATE false", database)
+            faults.point("drop.closed")
             self._do("DROP DATABASE {} WITH (FORCE)", database)
 
     def make_roles(self, place: Place, login: Login) -> None:
         """See `Worker.make_roles`."""
-        self._make_role(place.owner)
-        if not self._role_exists(place.runtime):
-            self._do("CREATE ROLE {} NOLOGIN", place.runtime)
-        self._make_login(place, login)
+        with self.admin.transaction():
+            self._make_role(place.owner)
+            if not self._role_exists(place.runtime):
+                self._do("CREATE ROLE {} NOLOGIN", place.runtime)
+            self._make_login(place, login)
 
     def make_login(self, place: Place, login: Login) -> None:
         """See `Worker.make_login`."""
@@ -153,36 +171,62 @@ class PostgresWorker:
         if self._role_exists(role):
             self._do("ALTER ROLE {} NOLOGIN PASSWORD NULL", role)
 
+    def is_sound(self, template: str) -> bool:
+        """See `Worker.is_sound`. PostgreSQL refuses to clone a template whose collation it knows under another version."""
+        query = "SELECT datcollversion IS NOT DISTINCT FROM pg_database_collation_actual_version(oid) FROM pg_database WHERE datname = %s"
+        row = self.admin.execute(query, [template]).fetchone()
+        return row is None or bool(row[0])
+
     def clone(self, place: Place, template: str) -> None:
-        """See `Worker.clone`."""
+        """See `Worker.clone`. An empty schema's pages in the log cost less than the two checkpoints of `FILE_COPY`."""
         if self._exists(place.database):
             return
+        statement = "CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY wal_log ALLOW_CONNECTIONS false"
         try:
-            self._do("CREATE DATABASE {} TEMPLATE {} OWNER {} ALLOW_CONNECTIONS false", place.database, template, place.owner)
+            self._do(statement, place.database, template, place.owner)
         except (pg.InvalidCatalogName, pg.ObjectInUse) as error:
             raise TemplateGone(template) from error
 
     def secure(self, place: Place) -> None:
         """See `Worker.secure`. A clone inherits neither the database's rights nor its settings."""
-        database, owner, runtime = place.database, place.owner, place.runtime
-        self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
-        self._do("GRANT CONNECT ON DATABASE {} TO {}", database, runtime)
-        self._apply_settings(place, place.logins[0])
-        self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false", database)
-        with _connect(self.server.parsed.set(database=database), autocommit=False) as inside:
-            for (maker,) in inside.execute("SELECT DISTINCT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'").fetchall():
-                if maker != owner:
-                    inside.execute(_sql("REASSIGN OWNED BY {} TO {}", maker, owner))
-            for (schema,) in inside.execute(_SCHEMAS).fetchall():
-                _grant(inside, schema, runtime)
-            _grant_future(inside, owner, runtime)
-            inside.execute(_sql("GRANT UPDATE (seeded_at) ON tenancy_stamp TO {}", runtime))
+        database, runtime = place.database, place.runtime
+        with self.admin.transaction():
+            self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
+            self._do("GRANT CONNECT ON DATABASE {} TO {}", database, runtime)
+            self._apply_settings(place, place.logins[0])
+            self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true IS_TEMPLATE false", database)
+        faults.point("security.opened")
+        self.leave()
+        connection = create_engine(self.server.parsed.set(database=database), poolclass=NullPool, hide_parameters=True).connect()
+        self._inside = (database, connection)
+        driver: Any = connection.connection.driver_connection  # psycopg's connection
+        _secure(driver, place)
+        _become(driver, place.owner)
+
+    @contextmanager
+    def as_owner(self, place: Place) -> Iterator[Connection]:
+        """See `Worker.as_owner`. To connect to a new database takes longer than what is to be done there."""
+        if self._inside is None or self._inside[0] != place.database:
+            self.leave()
+            self._inside = (place.database, _connect_as(self.server, place.database, place.owner))
+        try:
+            yield self._inside[1]
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """See `Worker.leave`."""
+        if self._inside is not None:
+            self._inside[1].close()
+            self._inside = None
 
     def drop_roles(self, place: Place) -> bool:
         """See `Worker.drop_roles`."""
         try:
             for role in place.roles:
                 self._do("DROP ROLE IF EXISTS {}", role)
+                faults.point("drop.role_dropped")
         except pg.DependentObjectsStillExist:
             return False
         return True
@@ -217,6 +261,18 @@ class PostgresWorker:
 
     def _do(self, statement: str, *names: str) -> None:
         self.admin.execute(_sql(statement, *names))
+
+
+def _secure(inside: psycopg.Connection, place: Place) -> None:
+    """What has to be done within the database, in one transaction."""
+    for (maker,) in inside.execute("SELECT DISTINCT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'").fetchall():
+        if maker != place.owner:
+            inside.execute(_sql("REASSIGN OWNED BY {} TO {}", maker, place.owner))
+    for (schema,) in inside.execute(_SCHEMAS).fetchall():
+        _grant(inside, schema, place.runtime)
+    _grant_future(inside, place.owner, place.runtime)
+    inside.execute(_sql("GRANT UPDATE (seeded_at) ON tenancy_stamp TO {}", place.runtime))
+    inside.commit()
 
 
 def _grant(inside: psycopg.Connection, schema: str, runtime: str) -> None:

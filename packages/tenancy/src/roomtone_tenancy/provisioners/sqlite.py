@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, NullPool, create_engine
 
-from ..errors import TemplateGone
+from .. import faults
+from ..errors import TemplateGone, UnsafePath
 from ..key import random_text
 from ..server import Server
 from . import Login, Place
 
 SUFFIX = ".sqlite3"
+_NAME = re.compile(r"[a-z0-9_]{1,63}", re.ASCII)
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 
 
@@ -40,22 +43,26 @@ class SqliteProvisioner:
     def work(self, lock: str) -> Iterator[SqliteWorker]:  # noqa: ARG002 -- see the class
         """See `Provisioner.work`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        yield SqliteWorker(self.folder)
+        worker = SqliteWorker(self.folder)
+        try:
+            yield worker
+        finally:
+            worker.leave()
 
     @contextmanager
     def owner_connection(self, place: Place) -> Iterator[Connection]:
         """See `Provisioner.owner_connection`."""
-        with _open(self.folder / f"{place.database}{SUFFIX}", mode="rw") as connection:
+        with _open(file_of(self.folder, place.database), mode="rw") as connection:
             yield connection
 
     def url(self, place: Place, login: Login | None) -> URL:  # noqa: ARG002 -- files have no password
         """See `Provisioner.url`. Opening never makes the file, so that a deleted tenant stays deleted."""
-        return _url(self.folder / f"{place.database}{SUFFIX}", mode="rw")
+        return _url(file_of(self.folder, place.database), mode="rw")
 
     def names(self, prefix: str) -> Mapping[str, str]:
-        """See `Provisioner.names`. A copy that was cut off counts under its own name."""
+        """See `Provisioner.names`. A copy that was cut off belongs to the database that it was to become."""
         paths = self.folder.glob(f"{prefix}*{SUFFIX}*")
-        return {path.name.removesuffix(SUFFIX): "file" for path in paths if not path.name.endswith(_COMPANIONS[1:])}
+        return {path.name.partition(SUFFIX)[0]: "file" for path in paths if not path.name.endswith(_COMPANIONS[1:])}
 
     def open_databases(self) -> list[str]:
         """See `Provisioner.open_databases`: files have modes instead."""
@@ -63,15 +70,28 @@ class SqliteProvisioner:
 
     def size_bytes(self, database: str) -> int:
         """See `Provisioner.size_bytes`."""
-        paths = [self.folder / f"{database}{SUFFIX}{companion}" for companion in _COMPANIONS]
+        paths = _with_companions(file_of(self.folder, database))
         return sum(path.stat().st_size for path in paths if path.exists())
 
 
-@dataclass(frozen=True)
+def file_of(folder: Path, database: str) -> Path:
+    """The database's file in the folder: a name that means the same on every file system, and no door to somewhere else.
+
+    Raises:
+        UnsafePath: the name has other characters than ours have, or a link bears it.
+    """
+    path = folder / f"{database}{SUFFIX}"
+    if not _NAME.fullmatch(database) or path.is_symlink():
+        raise UnsafePath(str(path))
+    return path
+
+
 class SqliteWorker:
     """See `Worker`."""
 
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._inside: tuple[str, Connection] | None = None
 
     def build_template(self, database: str, upgrade: Callable[[Connection], str]) -> str:
         """See `Worker.build_template`."""
@@ -80,15 +100,19 @@ class SqliteWorker:
             # Kept in the file: readers of every clone go on while one writes.
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             connection.rollback()
+            faults.point("template.created")
             revision = upgrade(connection)
+            faults.point("template.migrated")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         _sync(path)
         return revision
 
     def drop_database(self, database: str) -> None:
         """See `Worker.drop_database`. The companions go too: a later file of this name must not replay them."""
-        for path in [*self.folder.glob(f"{database}{SUFFIX}.copy-*"), *(Path(f"{self._path(database)}{end}") for end in _COMPANIONS)]:
-            path.unlink(missing_ok=True)
+        path = self._path(database)
+        for each in [*self.folder.glob(f"{path.name}.copy-*"), *_with_companions(path)]:
+            each.unlink(missing_ok=True)
+            faults.point("drop.file_removed")
         _sync(self.folder)
 
     def make_roles(self, place: Place, login: Login) -> None:
@@ -100,6 +124,10 @@ class SqliteWorker:
     def retire_login(self, role: str) -> None:
         """See `Worker.retire_login`: nobody logs in."""
 
+    def is_sound(self, template: str) -> bool:  # noqa: ARG002 -- SQLite sorts by itself
+        """See `Worker.is_sound`: always."""
+        return True
+
     def clone(self, place: Place, template: str) -> None:
         """See `Worker.clone`. The name appears only with all bytes on disk, and never replaces a file that is there."""
         target = self._path(place.database)
@@ -107,6 +135,8 @@ class SqliteWorker:
             cut_off.unlink(missing_ok=True)
         if target.exists():
             return
+        for stale in _with_companions(target):
+            stale.unlink(missing_ok=True)
         copy = target.with_name(f"{target.name}.copy-{random_text(8)}")
         try:
             shutil.copyfile(self._path(template), copy)
@@ -114,23 +144,44 @@ class SqliteWorker:
             raise TemplateGone(template) from error
         copy.chmod(0o600)
         _sync(copy)
-        try:
+        faults.point("copy.written")
+        with suppress(FileExistsError):
             os.link(copy, target)  # unlike a rename it refuses to replace the file of a worker that was faster
-        except FileExistsError:
-            pass
-        finally:
-            copy.unlink(missing_ok=True)
+        faults.point("copy.linked")
+        copy.unlink(missing_ok=True)
         _sync(self.folder)
 
     def secure(self, place: Place) -> None:
         """See `Worker.secure`: the file's mode does it."""
+
+    @contextmanager
+    def as_owner(self, place: Place) -> Iterator[Connection]:
+        """See `Worker.as_owner`."""
+        if self._inside is None or self._inside[0] != place.database:
+            self.leave()
+            self._inside = (place.database, create_engine(_url(self._path(place.database), mode="rw"), poolclass=NullPool).connect())
+        try:
+            yield self._inside[1]
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """See `Worker.leave`."""
+        if self._inside is not None:
+            self._inside[1].close()
+            self._inside = None
 
     def drop_roles(self, place: Place) -> bool:  # noqa: ARG002 -- files have no roles
         """See `Worker.drop_roles`: nothing to drop."""
         return True
 
     def _path(self, database: str) -> Path:
-        return self.folder / f"{database}{SUFFIX}"
+        return file_of(self.folder, database)
+
+
+def _with_companions(path: Path) -> list[Path]:
+    return [Path(f"{path}{end}") for end in _COMPANIONS]
 
 
 def _url(path: Path, *, mode: str) -> URL:

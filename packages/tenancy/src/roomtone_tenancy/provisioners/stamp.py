@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import Boolean, CheckConstraint, Column, Connection, DateTime, MetaData, String, Table, insert, select
 
 from ..errors import StampMismatch
-from ..tenant import Tenant
 
 METADATA = MetaData()
 STAMP = Table(
@@ -23,15 +22,15 @@ def make_table(connection: Connection) -> None:
     METADATA.create_all(connection)
 
 
-def stamp(connection: Connection, tenant: Tenant) -> None:
+def stamp(connection: Connection, tenant_id: str, *, title: str) -> None:
     """Write the tenant's id.
 
     Raises:
-        StampMismatch: the database carries another's.
+        StampMismatch: the database carries another's; `title` is what the message calls the right one.
     """
     found = connection.scalar(select(STAMP.c.tenant_id))
     if found is None:
-        connection.execute(insert(STAMP).values(tenant_id=tenant.id))
-    elif found != tenant.id:
-        raise StampMismatch(tenant.key, expected=tenant.id, found=found)
+        connection.execute(insert(STAMP).values(tenant_id=tenant_id))
+    elif found != tenant_id:
+        raise StampMismatch(title, expected=tenant_id, found=found)
     connection.commit()
