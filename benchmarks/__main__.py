@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import spine, tenancy
+from benchmarks import offline_stripe, spine, tenancy
 from benchmarks.report import Result
 
-BENCHMARKS: dict[str, Callable[[bool], Result]] = {"spine": spine.run, "tenancy": tenancy.run}
+BENCHMARKS: dict[str, Callable[[bool], Result]] = {"offline_stripe": offline_stripe.run, "spine": spine.run, "tenancy": tenancy.run}
 
 
 def main() -> int:

@@ -74,8 +74,8 @@ class Sandbox:
     def __init__(self, **settings: Any) -> None:
         self.received: list[dict[str, Any]] = []
         defaults: dict[str, Any] = {"seed": 7, "clock": lambda: START, "webhook_url": "http://127.0.0.1:9/hook", "validate": True}
-        self.offline = OfflineStripe(post=self._receive, **{**defaults, **settings})
-        self.client = stripe.StripeClient("sk_test_tests", http_client=self.offline.http_client())
+        self.offline = OfflineStripe(**{**defaults, "post": self._receive, **settings})
+        self.client = stripe.StripeClient("sk_test_tests", http_client=self.offline.http_client(), max_network_retries=0)
         self.v1 = self.client.v1
         self.browser = Client(self.offline.wsgi_app)
 

@@ -36,13 +36,17 @@ def money_problems(store):
     found = []
     for invoice in store.all("invoice"):
         name = f"{invoice['id']} ({invoice['status']})"
-        if invoice["total"] != sum(line["amount"] for line in invoice["lines"]["data"]):
+        lines = invoice["lines"]["data"]
+        off = sum(each["amount"] for line in lines for each in line["discount_amounts"])
+        tax = sum(each["amount"] for line in lines for each in line["taxes"] if each["tax_behavior"] == "exclusive")
+        if invoice["total"] != sum(line["amount"] for line in lines) - off + tax:
             found.append(f"{name}: total is not the sum of the lines")
         if invoice["amount_paid"] + invoice["amount_remaining"] != invoice["amount_due"]:
             found.append(f"{name}: paid and remaining are not what is due")
         if (
             invoice["status"] in ("open", "paid", "void")
-            and invoice["amount_due"] != invoice["total"] + invoice["starting_balance"] - invoice["ending_balance"]
+            and invoice["amount_due"] + invoice["pre_payment_credit_notes_amount"]
+            != invoice["total"] + invoice["starting_balance"] - invoice["ending_balance"]
         ):
             found.append(f"{name}: the balance it used does not explain what is due")
         if invoice["status"] == "paid" and invoice["amount_remaining"]:

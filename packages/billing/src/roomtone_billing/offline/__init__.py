@@ -1,6 +1,6 @@
 """An offline Stripe: the official SDK, Checkout, the customer portal and webhooks, without the network and with time travel."""
 
-from .courier import Chaos
+from .courier import Chaos, post_to_app
 from .errors import CardDeclined, IdempotencyMismatch, InvalidRequest, NotSupported, OfflineOnly, ShapeMismatch, StripeError
 from .offline_stripe import OfflineStripe
 
@@ -14,4 +14,5 @@ __all__ = [
     "OfflineStripe",
     "ShapeMismatch",
     "StripeError",
+    "post_to_app",
 ]

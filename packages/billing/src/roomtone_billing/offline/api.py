@@ -10,10 +10,32 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from . import idempotency
-from .endpoints import catalogue, customers, discounts, events, invoice_items, invoices, payments, sessions, subscriptions, tax_rates
+from .endpoints import (
+    accounts,
+    catalogue,
+    credit_notes,
+    customers,
+    discounts,
+    entitlements,
+    events,
+    intents,
+    invoice_items,
+    invoices,
+    meters,
+    payments,
+    refunds,
+    schedules,
+    search,
+    sessions,
+    subscriptions,
+    tax_rates,
+    test_clocks,
+)
 from .endpoints.routes import Call, Route
-from .errors import InvalidRequest, NotSupported, OfflineOnly, StripeError
+from .engine import clockwork
+from .errors import InvalidRequest, NotSupported, OfflineOnly, RateLimited, ServerFault, StripeError
 from .expand import expand
+from .faults import Fault, Faults
 from .forms import decode
 from .specification import Specification
 from .world import API_VERSION, Origin, World
@@ -24,6 +46,15 @@ MODULES = (
     discounts,
     tax_rates,
     payments,
+    intents,
+    refunds,
+    credit_notes,
+    schedules,
+    test_clocks,
+    search,
+    meters,
+    entitlements,
+    accounts,
     subscriptions,
     invoices,
     invoice_items,
@@ -31,6 +62,7 @@ MODULES = (
     events,
 )
 FIELDS_MAX = 1000
+NO_ANSWER = 504  # what a caller over HTTP sees of a time-out; in this process the SDK gets its connection error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,9 +97,10 @@ class Api:
         specification: checks the parameters.
     """
 
-    def __init__(self, world: World, specification: Specification) -> None:
+    def __init__(self, world: World, specification: Specification, faults: Faults) -> None:
         self._world = world
         self._specification = specification
+        self._faults = faults
         # The path with the fewest ids first: create_preview is not an invoice's id.
         self._routes = sorted((route for module in MODULES for route in module.ROUTES), key=lambda route: route.weight)
 
@@ -77,30 +110,54 @@ class Api:
             request_id = self._world.new_id("req", length=14)
         self._world.origin = Origin(request_id=request_id, idempotency_key=request.idempotency_key)
         headers = {"request-id": request_id, "stripe-version": request.headers.get("stripe-version", API_VERSION)}
+        fault = self._faults.take(request.method, request.path)
         try:
             check_key(request.headers.get("authorization", ""))
-            status, text, more = self._once(request)
+            account = self._account(request)
+            if (fault and fault.kind == "rate_limit") or self._faults.is_too_fast(self._world.courier_now):
+                raise RateLimited
+            with self._world.store.seen_as(account):
+                status, text, more = self._once(request, fault)
         except StripeError as error:
             status, text, more = error.status, json.dumps(error.body(), indent=2), {}
+        if fault and fault.kind == "timeout":
+            status, text = NO_ANSWER, ""
         return Answer(status=status, body=text, headers={**headers, **more, "content-type": "application/json"})
 
-    def _once(self, request: Request) -> tuple[int, str, dict[str, str]]:
+    def _account(self, request: Request) -> str | None:
+        account = request.headers.get("stripe-account")
+        if account is None:
+            return None
+        found = self._world.store.find("account", account)
+        if found is None or found.get("deleted"):
+            raise InvalidRequest(
+                f"The provided key does not have access to account '{account}' (or that account does not exist).",
+                code="account_invalid",
+                status=403,
+            )
+        return account
+
+    def _once(self, request: Request, fault: Fault | None) -> tuple[int, str, dict[str, str]]:
         key = request.idempotency_key
         if not key:
-            return (*self._run(request, key=None, fingerprint=""), {})
+            return (*self._run(request, fault, key=None, fingerprint=""), {})
         if len(key) > idempotency.KEY_MAX:
             raise InvalidRequest(f"Idempotency-Key must be at most {idempotency.KEY_MAX} characters.")
         fingerprint = idempotency.make_fingerprint(request.method, request.path, request.body)
-        kept = idempotency.replay(self._world, key, fingerprint)
+        # Each account has its own keys.
+        own = key if self._world.store.account is None else f"{self._world.store.account}/{key}"
+        kept = idempotency.replay(self._world, own, fingerprint)
         if kept is not None:
             return int(kept["status"]), str(kept["body"]), {"idempotency-key": key, "idempotent-replayed": "true"}
-        return (*self._run(request, key=key, fingerprint=fingerprint), {"idempotency-key": key})
+        return (*self._run(request, fault, key=own, fingerprint=fingerprint), {"idempotency-key": key})
 
-    def _run(self, request: Request, *, key: str | None, fingerprint: str) -> tuple[int, str]:
+    def _run(self, request: Request, fault: Fault | None, *, key: str | None, fingerprint: str) -> tuple[int, str]:
         route, call = self._read(request)
         try:
-            with self._world.store.transaction():
+            with self._world.store.transaction(), clockwork.of_request(self._world, call.ids, call.params):
                 status, text = self._handle(route, call)
+                if fault and fault.kind == "server_error":
+                    status, text = ServerFault.status, json.dumps(ServerFault().body(), indent=2)
                 if key:
                     idempotency.keep(self._world, key, fingerprint, status=status, body=text)
         except StripeError as error:

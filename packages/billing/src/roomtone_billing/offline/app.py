@@ -11,7 +11,7 @@ from .api import Request
 from .courier import is_loopback
 from .errors import OfflineOnly, StripeError
 from .money import format_amount
-from .pages import checkout, console, control, invoice, portal
+from .pages import checkout, connect, console, control, invoice, portal, secure
 from .pages.host import EXTENSION, host, leads_to
 from .world import moment
 
@@ -37,7 +37,7 @@ def build_app(offline: OfflineStripe) -> Flask:
     app.register_error_handler(StripeError, _refused)
     app.register_error_handler(404, _not_found)
     app.add_url_rule("/v1/<path:rest>", "api", _api, methods=["GET", "POST", "DELETE"])
-    for module in (checkout, portal, invoice, console, control):
+    for module in (checkout, connect, portal, invoice, secure, console, control):
         app.register_blueprint(module.pages)
     return app
 

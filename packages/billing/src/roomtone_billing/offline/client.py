@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import stripe
 
-from .api import Answer, Request
+from .api import NO_ANSWER, Answer, Request
 
 Respond = Callable[[Request], Answer]
 
@@ -37,6 +37,8 @@ class InProcessClient(stripe.HTTPClient):
                 headers={name.lower(): value for name, value in (headers or {}).items()},
             )
         )
+        if answer.status == NO_ANSWER:
+            raise stripe.APIConnectionError("The offline Stripe did not answer in time, as the set fault has it.", should_retry=False)  # type: ignore[no-untyped-call]
         return answer.body, answer.status, answer.headers
 
     def close(self) -> None:

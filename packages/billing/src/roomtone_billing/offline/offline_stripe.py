@@ -16,8 +16,9 @@ from .clock import utc_now
 from .courier import Chaos, Courier, Post, post_to_loopback
 from .engine import timeline
 from .errors import OfflineOnly
+from .faults import Fault, Faults, Kind
 from .objects import Object
-from .resources import customers, events
+from .resources import accounts, customers, events
 from .shapes import Shapes
 from .specification import Specification
 from .world import AfterRetries, Origin, Settings, World
@@ -75,7 +76,8 @@ class OfflineStripe:
         self.world = World(seed=seed, real=clock, store=store, settings=settings)
         self.specification = Specification()
         self.world.shapes = Shapes(self.specification) if validate else None
-        self._api = Api(self.world, self.specification)
+        self.faults = Faults()
+        self._api = Api(self.world, self.specification, self.faults)
         self._courier = Courier(self.world, self.lock, post=post, chaos=chaos or Chaos())
         self._forgot_at = self.world.now
         self._app: Any = None  # made at first need: a user of the SDK alone does not load Flask
@@ -95,6 +97,12 @@ class OfflineStripe:
         from .client import InProcessClient
 
         return InProcessClient(self.respond)
+
+    def client(self, key: str = "sk_test_offline", *, max_network_retries: int = 0) -> stripe.StripeClient:
+        """Return the SDK's client on this object, without a socket."""
+        import stripe
+
+        return stripe.StripeClient(key, http_client=self.http_client(), max_network_retries=max_network_retries)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Serve API, pages, console and control endpoints as a WSGI application."""
@@ -149,6 +157,31 @@ class OfflineStripe:
         """
         with self.transaction() as world:
             customers.set_declining(world, customer_id, declining=declining)
+
+    def fail_next(self, kind: Kind, *, operation: str | None = None, times: int = 1) -> None:
+        """Spoil the next requests: `rate_limit` (429), `server_error` (500 after the effect) or `timeout` (no answer, after the effect).
+
+        Args:
+            operation: a regular expression for `post /v1/customers`; None is whatever comes next.
+            times: how many requests.
+        """
+        with self.lock:
+            self.faults.add(Fault(kind=kind, operation=operation), times=times)
+
+    def limit_rate(self, requests_per_s: int | None) -> None:
+        """Answer 429 to more than so many requests within a second of the virtual clock; None lifts the limit."""
+        with self.lock:
+            self.faults.requests_per_s = requests_per_s
+
+    def deauthorize(self, account_id: str) -> None:
+        """Let a connected account leave the platform; raises InvalidRequest when there is no such account."""
+        with self.transaction() as world:
+            accounts.deauthorize(world, account_id)
+
+    def restrict(self, account_id: str) -> None:
+        """Let a connected account charge no longer, as when Stripe wants to know more; raises InvalidRequest when there is none."""
+        with self.transaction() as world:
+            accounts.restrict(world, account_id)
 
     def load(self, objects: Iterable[Object]) -> None:
         """Put whole objects in, as the API shows them: an export of an account, or Stripe's own examples. One with the same id is replaced.

@@ -21,7 +21,7 @@ NEWER_FIELDS = {
 }
 # Real answers carry these too (Stripe's own fixtures show them), though the document does not name them.
 OLDER_FIELDS = {"product": {"type"}}
-NOT_RESOURCES = ("item", "line_item", "invoice_payment", "credit_note_line_item")
+NOT_RESOURCES = ("application", "item", "line_item", "invoice_payment", "credit_note_line_item")
 KINDS: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),

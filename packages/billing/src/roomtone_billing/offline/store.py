@@ -16,9 +16,9 @@ TABLE = """CREATE TABLE IF NOT EXISTS records
     (kind TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id))"""
 WRITE = "INSERT INTO records (kind, id, seq, body) VALUES (?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body"
 # Fields by which objects are looked up often enough for an index.
-INDEXED = ("customer", "charge", "event", "invoice", "payment_intent", "subscription", "lookup_key")
+INDEXED = ("test_clock", "customer", "charge", "event", "invoice", "payment_intent", "subscription", "lookup_key")
 # What belongs to no connected account: the clock and counters, what is due, deliveries, endpoints, accounts, answers to keys.
-SHARED = frozenset(["account", "counter", "delivery", "idempotency_key", "task", "webhook_endpoint"])
+SHARED = frozenset(["account", "connect_endpoint", "counter", "delivery", "idempotency_key", "task", "webhook_endpoint"])
 
 
 class Store:
@@ -63,6 +63,15 @@ class Store:
             raise
         finally:
             self._undo = None
+
+    @contextmanager
+    def seen_as(self, account: str | None) -> Iterator[None]:
+        """See the objects of a connected account, or with None the platform's, while inside."""
+        before, self.account = self.account, account
+        try:
+            yield
+        finally:
+            self.account = before
 
     def add(self, kind: str, value: Object) -> Object:
         """Keep a new object under its `id`."""

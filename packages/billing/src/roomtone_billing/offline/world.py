@@ -30,6 +30,7 @@ class Settings:
         after_retries: what becomes of the subscription when the last of them fails.
         draft_s: seconds between a renewal's draft and its finalisation.
         business: the seller's name on pages and invoices.
+        search_delay_s: seconds until searches see an object.
     """
 
     base_url: str = "http://127.0.0.1:4242"
@@ -39,6 +40,7 @@ class Settings:
     after_retries: AfterRetries = "unpaid"
     draft_s: int = 3600
     business: str = "Offline sandbox"
+    search_delay_s: int = 60
 
 
 @dataclass(frozen=True, kw_only=True)

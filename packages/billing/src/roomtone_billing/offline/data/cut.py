@@ -16,13 +16,14 @@ from typing import Any
 from roomtone_billing.offline.api import MODULES
 
 RESOURCE_NAMES = """
-account account_link application_fee billing.meter billing.meter_event billing.meter_event_summary billing_portal.configuration
+account account_link application application_fee billing.meter billing.meter_event billing.meter_event_summary billing_portal.configuration
 billing_portal.session charge checkout.session coupon credit_note credit_note_line_item customer customer_balance_transaction
 deleted_account deleted_coupon deleted_customer deleted_discount deleted_invoice deleted_invoiceitem deleted_product
 deleted_subscription_item deleted_tax_id deleted_test_helpers.test_clock deleted_webhook_endpoint discount dispute
 entitlements.active_entitlement entitlements.active_entitlement_summary entitlements.feature error event fee_refund invoice
 invoice_payment invoiceitem item line_item login_link payment_intent payment_method price product product_feature promotion_code refund
-setup_intent subscription subscription_item subscription_schedule tax_id tax_rate test_helpers.test_clock webhook_endpoint
+setup_intent subscription subscription_item subscription_schedule tax_id tax_rate test_helpers.test_clock transfer transfer_reversal
+webhook_endpoint
 """
 RESOURCES = frozenset(RESOURCE_NAMES.split())
 PREFIX = "#/components/schemas/"

@@ -52,7 +52,7 @@ def _delete_endpoint(world: World, call: Call) -> Object:
 ROUTES = (
     Route("get /v1/events", _list, f"{LIST} type types"),
     Route("get /v1/events/{id}", _retrieve),
-    Route("post /v1/webhook_endpoints", _create_endpoint, "url enabled_events description metadata api_version expand"),
+    Route("post /v1/webhook_endpoints", _create_endpoint, "url enabled_events description metadata api_version connect expand"),
     Route("get /v1/webhook_endpoints", _list_endpoints, LIST),
     Route("get /v1/webhook_endpoints/{webhook_endpoint}", _retrieve_endpoint),
     Route("post /v1/webhook_endpoints/{webhook_endpoint}", _update_endpoint, "url enabled_events description metadata disabled expand"),

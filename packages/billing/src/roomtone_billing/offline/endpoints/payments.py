@@ -1,4 +1,4 @@
-"""/v1/payment_methods, /v1/payment_intents, /v1/charges and /v1/invoice_payments."""
+"""/v1/payment_methods, /v1/charges and /v1/invoice_payments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from .. import cards
 from ..errors import InvalidRequest, NotSupported
 from ..lists import page
 from ..objects import Object
-from ..resources import charges, invoice_payments, payment_intents, payment_methods
+from ..resources import charges, invoice_payments, payment_methods
 from ..world import World
 from .routes import LIST, Call, Route, listing, required, retrieving
 
@@ -57,8 +57,6 @@ ROUTES = (
     Route("post /v1/payment_methods/{payment_method}", _update_method, "billing_details metadata expand"),
     Route("post /v1/payment_methods/{payment_method}/attach", _attach, "customer expand"),
     Route("post /v1/payment_methods/{payment_method}/detach", _detach),
-    Route("get /v1/payment_intents", listing(payment_intents.KIND, "customer"), f"{LIST} customer"),
-    Route("get /v1/payment_intents/{intent}", retrieving(payment_intents.KIND), "expand client_secret"),
     Route("get /v1/charges", listing(charges.KIND, "customer", "payment_intent"), f"{LIST} customer payment_intent"),
     Route("get /v1/charges/{charge}", retrieving(charges.KIND)),
     Route("get /v1/invoice_payments", listing(invoice_payments.KIND, "invoice", "status"), f"{LIST} invoice status"),

@@ -7,6 +7,7 @@ from ..cards import AUTHENTICATION, GENERIC, Decline
 from ..objects import Object
 from ..resources import charges, customers, payment_intents, payment_methods
 from ..world import World
+from . import connect
 
 SETTLE = "settle_charge"
 SETTLES_AFTER_S = 5 * 86400
@@ -42,6 +43,7 @@ def attempt(world: World, intent_id: str, method_id: str, *, is_authenticated: b
         payment_intents.reserve(world, intent_id, charge)
     else:
         payment_intents.succeed(world, intent_id, charge)
+        connect.follow_charge(world, charge)
     return decline
 
 
@@ -53,6 +55,7 @@ def settle(world: World, charge_id: str) -> tuple[str, Decline | None]:
     settled = charges.settle(world, charge_id, decline=decline)
     if decline is None:
         payment_intents.succeed(world, charge["payment_intent"], settled)
+        connect.follow_charge(world, settled)
     else:
         payment_intents.fail(world, charge["payment_intent"], charge=settled, decline=decline, method=method)
     return str(charge["payment_intent"]), decline

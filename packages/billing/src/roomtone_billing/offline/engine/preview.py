@@ -36,7 +36,7 @@ def preview_new(world: World, customer: Object, items: list[Object], *, trial_en
     billed = invoices.standalone(customer["id"], currency=asked[0].price["currency"])
     lines = []
     for each in asked:
-        item = {"id": None, "price": each.price, "quantity": each.quantity, "subscription": None}
+        item = {"id": world.new_id("si", length=14), "price": each.price, "quantity": each.quantity, "subscription": None}
         dated = {**item, "current_period_start": world.now, "current_period_end": end}
         lines.append(proration.whole(dated, name=products.name_of(world, dated), is_trial=is_trial))
     invoice_id, period = f"upcoming_{world.new_id('in')}", (world.now, world.now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import agenda
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, NotSupported
 from ..objects import Object, emptied, merged_metadata
 from ..resources import automatic_tax, discounts, prices, subscriptions, tax_rates
 from ..resources.invoice_lines import Line
@@ -70,7 +70,7 @@ def _collection(params: Object, before: Object) -> Object:
 def _mode(params: Object) -> Object:
     kind = params.get("billing_mode", {}).get("type", "flexible")
     if kind != "flexible":
-        raise InvalidRequest("The offline Stripe has flexible billing mode only.", param="billing_mode[type]", status=501)
+        raise NotSupported("the classic billing mode", param="billing_mode[type]")
     return {}
 
 

@@ -8,10 +8,18 @@ from datetime import datetime
 from .. import agenda
 from ..resources import checkout_sessions
 from ..world import Origin, World, moment
-from . import charging, collection, cycle, pending_update, upcoming
+from . import charging, collection, cycle, intents, pending_update, scheduling, upcoming
+
+
+def reach_period_end(world: World, subscription_id: str) -> None:
+    """Renew or end, after a schedule's phase that begins at the same moment."""
+    scheduling.enter_due_phase(world, subscription_id)
+    cycle.reach_period_end(world, subscription_id)
+
 
 ACTIONS: Mapping[str, Callable[[World, str], None]] = {
-    cycle.PERIOD_END: cycle.reach_period_end,
+    cycle.PERIOD_END: reach_period_end,
+    scheduling.PHASE: scheduling.enter_phase,
     cycle.FINALIZE: cycle.finalize_and_collect,
     cycle.TRIAL_WILL_END: cycle.announce_trial_end,
     cycle.UPCOMING: upcoming.announce_renewal,
@@ -21,6 +29,7 @@ ACTIONS: Mapping[str, Callable[[World, str], None]] = {
     pending_update.EXPIRE: pending_update.expire,
     cycle.RESUME_COLLECTION: cycle.resume_collection,
     collection.OVERDUE: collection.become_overdue,
+    intents.DISPUTE: intents.open_dispute,
     charging.SETTLE: collection.settle_debit,
     checkout_sessions.EXPIRE: checkout_sessions.expire_if_open,
 }

@@ -99,6 +99,15 @@ def capture(world: World, charge_id: str, amount: int) -> Object:
     return charge
 
 
+def note_refund(world: World, charge_id: str, amount: int) -> Object:
+    """Count an amount as given back and emit charge.refunded."""
+    before = world.store.get(KIND, charge_id)
+    back = before["amount_refunded"] + amount
+    charge = world.store.change(KIND, charge_id, amount_refunded=back, refunded=back == before["amount"])
+    events.emit(world, "charge.refunded", charge, before=before)
+    return charge
+
+
 def release(world: World, charge_id: str) -> Object:
     """Give reserved money back."""
     before = world.store.get(KIND, charge_id)

@@ -18,9 +18,15 @@ def interested(world: World, event_type: str) -> list[Object]:
     registered = [
         each
         for each in world.store.where("webhook_endpoint", status="enabled")
-        if "*" in each["enabled_events"] or event_type in each["enabled_events"]
+        if ("*" in each["enabled_events"] or event_type in each["enabled_events"]) and _hears(world, each["id"])
     ]
     return configured + registered
+
+
+def _hears(world: World, endpoint_id: str) -> bool:
+    """Is the endpoint for events of this kind of account, the platform's own or connected ones?"""
+    is_connect = world.store.find("connect_endpoint", endpoint_id) is not None
+    return is_connect == (world.store.account is not None)
 
 
 def queue(world: World, event: Object, endpoint: Object) -> Object:
@@ -56,7 +62,8 @@ def record(world: World, delivery_id: str, *, status: int | None, problem: str |
     facts: Object = {"attempts": attempts, "last_status": status, "last_problem": problem}
     if status is not None and 200 <= status < 300:
         facts["state"] = DELIVERED
-        _lower_pending(world, delivery["event"])
+        with world.store.seen_as(delivery["account"]):
+            _lower_pending(world, delivery["event"])
     elif attempts > len(RETRY_S):
         facts["state"] = FAILED
     else:

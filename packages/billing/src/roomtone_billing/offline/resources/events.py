@@ -23,11 +23,13 @@ def emit(world: World, event_type: str, value: Object, *, before: Object | None 
         data["previous_attributes"] = differences(before, value)
     world.check(value if "id" in value else {**value, "id": "upcoming"})
     endpoints = deliveries.interested(world, event_type)
+    account = world.store.account
     event = world.store.add(
         KIND,
         {
             "id": world.new_id("evt"),
             "object": "event",
+            **({"account": account} if account else {}),
             "api_version": API_VERSION,
             "created": world.courier_now,
             "data": data,

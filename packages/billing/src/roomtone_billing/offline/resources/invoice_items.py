@@ -49,6 +49,7 @@ def create(world: World, params: Object, *, customer: str, price: Object | None,
             "proration": False,
             "quantity": quantity,
             "quantity_decimal": str(quantity),
+            "test_clock": world.test_clock,
             "tax_rates": tax_rates.named(world, params.get("tax_rates", ""), param="tax_rates"),
         },
     )

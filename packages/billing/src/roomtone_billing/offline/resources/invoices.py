@@ -85,6 +85,7 @@ def standalone(customer_id: str, *, currency: str, **values: Any) -> Object:
         "currency": currency,
         "customer": customer_id,
         "days_until_due": None,
+        "default_tax_rates": [],
         "discounts": [],
         "metadata": {},
         **values,
@@ -152,7 +153,7 @@ def mark_paid(world: World, invoice_id: str, *, is_off_stripe: bool = False) -> 
     if payment is not None and is_off_stripe:
         invoice_payments.cancel(world, payment)
         payment_intents.cancel(world, payment["payment"]["payment_intent"])
-    elif payment is not None:
+    elif payment is not None and due:
         invoice_payments.mark_paid(world, payment)
     events.emit(world, "invoice.updated", invoice, before=before)
     events.emit(world, "invoice.paid", invoice)
@@ -283,6 +284,6 @@ def _blank(world: World, customer: Object) -> Object:
         "shipping_details": None,
         "statement_descriptor": None,
         "status_transitions": dict.fromkeys(("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")),
-        "test_clock": None,
+        "test_clock": world.test_clock,
         "webhooks_delivered_at": None,
     }

@@ -211,7 +211,7 @@ def _blank(world: World) -> Object:
         "schedule": None,
         "start_date": world.now,
         "status_details": None,
-        "test_clock": None,
+        "test_clock": world.test_clock,
         "transfer_data": None,
         "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
     }

@@ -10,10 +10,13 @@ KIND = "webhook_endpoint"
 
 def create(world: World, params: Object) -> Object:
     """Add an endpoint; only this answer shows its secret."""
+    endpoint_id = world.new_id("we")
+    if params.get("connect"):
+        world.store.add("connect_endpoint", {"id": endpoint_id})
     return world.store.add(
         KIND,
         {
-            "id": world.new_id("we"),
+            "id": endpoint_id,
             "object": "webhook_endpoint",
             "api_version": params.get("api_version"),
             "application": None,
