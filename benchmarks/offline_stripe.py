@@ -10,10 +10,10 @@ import urllib.request
 from datetime import UTC, datetime
 
 import stripe
-from roomtone_billing.offline import OfflineStripe
 
 from benchmarks.measure import Amount, Timing
 from benchmarks.report import Figure, Result, now
+from roomtone_billing.offline import OfflineStripe
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FULL = {"rounds": 7, "calls": 400, "subscriptions": 1000, "starts": 3}
@@ -49,8 +49,9 @@ def _calls(rounds: int, calls: int) -> Figure:
 def _year(count: int) -> Figure:
     offline = OfflineStripe(clock=lambda: START)
     client = offline.client()
-    recurring = {"interval": "month"}
-    price = client.v1.prices.create({"currency": "eur", "unit_amount": 2900, "recurring": recurring, "product_data": {"name": "Solo"}})
+    price = client.v1.prices.create(
+        {"currency": "eur", "unit_amount": 2900, "recurring": {"interval": "month"}, "product_data": {"name": "Solo"}}
+    )
     for _ in range(count):
         _subscribe(client, price.id)
     began = time.perf_counter()
@@ -69,7 +70,7 @@ def _start(starts: int) -> Figure:
     seconds = []
     for _ in range(starts):
         began = time.perf_counter()
-        with subprocess.Popen(  # noqa: S603 - our own command
+        with subprocess.Popen(
             [sys.executable, "-m", "roomtone_billing", "offline-stripe", "--port", str(PORT)], stdout=subprocess.DEVNULL
         ) as server:
             _wait_until_it_answers()
