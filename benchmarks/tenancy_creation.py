@@ -26,12 +26,16 @@ from studio.control import ensure_database
 PEER = Path(__file__).with_name("tenancy_django.py")
 
 
-def measure(fleet: Fleet, files: Fleet, runs: int) -> tuple[list[Figure], list[str]]:
-    """On PostgreSQL and in files, in turns with django-tenants."""
+def measure(fleet: Fleet, pool: Fleet, files: Fleet, runs: int) -> tuple[list[Figure], list[str]]:
+    """On PostgreSQL and in files, in turns with django-tenants.
+
+    Args:
+        pool: a fleet of its own on the same server, of which one spare is ready each time.
+    """
     tenancy, sqlite = fleet.tenancy(), files.tenancy()
     fleet.make(tenancy, "first")
     files.make(sqlite, "first")
-    ways = {"template": _ours(fleet, tenancy), "file": _ours(files, sqlite), "raw": _clone(fleet)}
+    ways = {"template": _ours(fleet, tenancy), "pool": _from_pool(pool), "file": _ours(files, sqlite), "raw": _clone(fleet)}
     with django_tenants(fleet.server_url) as peer:
         if peer is not None:
             ways |= {"schema": lambda: peer.make(""), "copy": lambda: peer.make("clone ")}
@@ -43,7 +47,7 @@ def measure(fleet: Fleet, files: Fleet, runs: int) -> tuple[list[Figure], list[s
         notes.append(f"django-tenants' quicker way, a copy of a schema by a function in the database: {timings['copy']}.")
     notes.append(f"A bare CREATE DATABASE … TEMPLATE of the same tables, without roles, rights and stamp: {timings['raw']}.")
     what = f"a new tenant, {TABLES} tables, hardened"
-    bars = {"template": ("from a template", 150), "file": ("a file", 5)}
+    bars = {"template": ("from a template", 150), "pool": ("from the warm pool", 10), "file": ("a file", 5)}
     return [
         Figure(what=f"{what}: {name}", ours=timings[way], bar=bar, unit="ms", **beside)  # type: ignore[arg-type]  # peer and theirs
         for way, (name, bar) in bars.items()
@@ -54,6 +58,24 @@ def _ours(fleet: Fleet, tenancy: Tenancy) -> Callable[[], Callable[[], object]]:
     def make() -> Callable[[], object]:
         fleet.make(tenancy, key := f"new-{uuid.uuid4().hex[:12]}")
         return lambda: tenancy.delete(key)
+
+    return make
+
+
+def _from_pool(fleet: Fleet) -> Callable[[], Callable[[], object]]:
+    """The spare for the next round is made when the clock is not running."""
+    tenancy = fleet.tenancy()
+    tenancy.spares.refill(1)
+
+    def make() -> Callable[[], object]:
+        fleet.make(tenancy, key := f"new-{uuid.uuid4().hex[:12]}")
+        assert tenancy.spares.ready() == 0
+
+        def clean_up() -> None:
+            tenancy.delete(key)
+            tenancy.spares.refill(1)
+
+        return clean_up
 
     return make
 

@@ -63,12 +63,17 @@ class Fleet:
         """For another process."""
         return json.dumps({"catalog_url": self.catalog_url, "server_url": self.server_url, "migrations": self.migrations})
 
+    @property
+    def revisions(self) -> Path:
+        """The folder of the tenants' revisions."""
+        return Path(self.migrations)
+
     def tenancy(self, limits: PoolLimits | None = None, **options: Any) -> Tenancy:  # Any: Tenancy's own
         """One process's view of it. What was looked up stays known while we measure."""
         engine = create_engine(self.catalog_url, pool_pre_ping=True, pool_size=10)
         options.setdefault("cache_ttl_s", 600.0)
         server = Server("main", self.server_url, capacity=100_000)
-        tenancy = Tenancy(engine, servers=[server], migrations=Path(self.migrations), keys=KeyRing.from_text(KEYS), pools=limits, **options)
+        tenancy = Tenancy(engine, servers=[server], migrations=self.revisions, keys=KeyRing.from_text(KEYS), pools=limits, **options)
         self.opened.append((tenancy, engine))
         return tenancy
 

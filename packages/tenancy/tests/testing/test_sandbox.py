@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from roomtone_tenancy import KeyRing, Server, Tenancy
+from roomtone_tenancy.events import SpareClaimed
 from roomtone_tenancy.key import random_text
 from roomtone_tenancy.testing import sandbox, temporary_tenant
 
@@ -133,6 +134,19 @@ def test_a_pair_is_active_apart_and_gone_afterwards(server_url, make, name, left
         tenants = made.tenancy.tenants()
 
     assert (one.state, other.state, seen, tenants, left()) == ("active", "active", [], [], [])
+
+
+def test_spares_are_made_while_tests_use_them_up(server_url, make, name, left):
+    with sandbox(server_url, make, name=name, spares=2) as made:
+        claimed = []
+        made.tenancy.on(SpareClaimed)(claimed.append)
+        for _ in range(2):
+            with made.pair() as tenants:
+                states = {tenant.state for tenant in tenants}
+            while made.tenancy.spares.ready() < 2:
+                pass
+
+    assert (len(claimed), states, left()) == (4, {"active"}, [])
 
 
 def test_a_test_may_delete_its_tenant_itself(server_url, make, name):

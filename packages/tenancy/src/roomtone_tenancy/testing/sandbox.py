@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
 from .. import schema
+from ..errors import OperationBusy
 from ..key import random_text
 from ..tenancy import Tenancy
 from ..tenant import Tenant
 from .clock import FakeClock
 from .leftovers import ground_of
 
+REFILL_EVERY_S = 0.05
 Make = Callable[[Engine, str, FakeClock], Tenancy]
 
 
@@ -47,13 +50,14 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(server_url: str, make: Make, *, name: str = "tests") -> Iterator[Sandbox]:
+def sandbox(server_url: str, make: Make, *, name: str = "tests", spares: int = 0) -> Iterator[Sandbox]:
     """A sandbox for the length of the block. Runs at the same time, as those of pytest-xdist's workers, do not meet.
 
     Args:
         server_url: of a role that may create databases and roles, or `sqlite:///folder`; the server may be shared.
         make: the host's own tenancy, from an engine on the catalog, `server_url`, and a clock.
         name: of the host, a-z, 0-9 and '_', 20 at most: leftovers of this name are removed, others' are not.
+        spares: databases that a thread keeps ready, so that a test does not wait for its own; 4 are enough for pairs.
 
     Effects:
         Creates a database (or folder) `roomtone_<name>_…` for the catalog. At the end, and at the start for each run that ended
@@ -67,7 +71,29 @@ def sandbox(server_url: str, make: Make, *, name: str = "tests") -> Iterator[San
         clock = FakeClock()
         tenancy = make(catalog, ground.server_url, clock)
         last.callback(tenancy.dispose)
+        if spares:
+            last.enter_context(_kept_filled(tenancy, spares))
         yield Sandbox(tenancy=tenancy, catalog=catalog, clock=clock)
+
+
+@contextmanager
+def _kept_filled(tenancy: Tenancy, spares: int) -> Iterator[None]:
+    """Make spares at once, and then while tests use them up."""
+    tenancy.spares.refill(spares)
+    stop = threading.Event()
+
+    def refill() -> None:
+        while not stop.wait(REFILL_EVERY_S):
+            with suppress(OperationBusy):
+                tenancy.spares.refill(spares)
+
+    thread = threading.Thread(target=refill, name="spares for tests", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @contextmanager
