@@ -8,10 +8,15 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import offline_stripe, spine, tenancy
+from benchmarks import ai_credits, offline_stripe, spine, tenancy
 from benchmarks.report import Result
 
-BENCHMARKS: dict[str, Callable[[bool], Result]] = {"offline_stripe": offline_stripe.run, "spine": spine.run, "tenancy": tenancy.run}
+BENCHMARKS: dict[str, Callable[[bool], Result]] = {
+    "ai_credits": ai_credits.run,
+    "offline_stripe": offline_stripe.run,
+    "spine": spine.run,
+    "tenancy": tenancy.run,
+}
 
 
 def main() -> int:

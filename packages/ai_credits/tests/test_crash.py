@@ -4,11 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
-from roomtone_ai_credits import AiCredits, Usage, errors, utc_now
+from roomtone_ai_credits import AiCredits, Usage, errors, schema, utc_now
 
 WORKER = """
 import sys, time
@@ -68,3 +72,43 @@ def test_a_retry_of_a_killed_process_charges_no_settled_work_again(killed, accou
         call.settle(Usage(input_tokens=30))
 
     assert (call.charged, ledger_after(seconds=600).balance(account).available) == (25, 75)
+
+
+@pytest.mark.faults
+def test_backends_killed_under_sixteen_threads_lose_nothing_acknowledged_and_double_nothing(database_url, card):
+    engine, other, account = create_engine(database_url, pool_size=16), create_engine(database_url), "a"
+    schema.upgrade(engine)
+    callers = [AiCredits(engine, rate_card=card) for _ in range(4)]  # four combiners, as in four processes
+    callers[0].grant(None, account, amount=10_000, key="fund")
+    is_over, acknowledged = threading.Event(), set()
+    kill = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+
+    def killer():
+        with other.connect() as connection:
+            while not is_over.wait(0.05):
+                connection.execute(kill)
+
+    def work(number):
+        for turn in range(25):
+            key = f"{number} {turn}"
+            # A caller that is told of an error asks again, with the same key.
+            for _ in range(20):
+                try:
+                    callers[number % 4].charge(account, model="unit", usage=Usage(input_tokens=3), key=key)
+                except DBAPIError:
+                    continue
+                acknowledged.add(key)
+                break
+
+    murderer = threading.Thread(target=killer)
+    murderer.start()
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(work, range(16)))
+    is_over.set()
+    murderer.join()
+    fresh = AiCredits(other, rate_card=card)
+    left, proved = fresh.balance(account).available, fresh.verify()
+    engine.dispose()
+    other.dispose()
+
+    assert (len(acknowledged), left, proved.entries) == (400, 10_000 - 3 * 400, 401)

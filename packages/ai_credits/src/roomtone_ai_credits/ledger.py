@@ -138,7 +138,11 @@ class Ledger:
         try:
             yield borrowed.driver_connection
         except BaseException as problem:
-            borrowed.invalidate(problem)
+            if isinstance(problem, self.engine.dialect.loaded_dbapi.OperationalError) and not _is_conflict(problem):
+                # As SQLAlchemy does: a server that went away took all idle connections with it, and each would cost a try.
+                self.engine.pool._invalidate(borrowed, problem)
+            else:
+                borrowed.invalidate(problem)
             raise
         finally:
             borrowed.close()
@@ -168,11 +172,11 @@ class Ledger:
         """Whether trying again on a new connection may help."""
         if self._is_sqlite:
             return False
-        # Serialization failure, deadlock; 57P: the server goes down or the session was ended; 08: the connection broke.
+        # 57P: the server goes down or the session was ended; 08: the connection broke.
         state = getattr(problem, "sqlstate", None)
         if state is None:
             return isinstance(problem, self.engine.dialect.loaded_dbapi.OperationalError)
-        return state in {"40001", "40P01"} or state[:3] == "57P" or state[:2] == "08"
+        return _is_conflict(problem) or state[:3] == "57P" or state[:2] == "08"
 
 
 @contextmanager
@@ -191,6 +195,11 @@ class _NobodyWroteError(Exception):
 def _is_locked(problem: Exception) -> bool:
     """Whether another transaction kept the account, or all of SQLite, for longer than one waits."""
     return getattr(problem, "sqlstate", None) == "55P03" or getattr(problem, "sqlite_errorname", None) == "SQLITE_BUSY"
+
+
+def _is_conflict(problem: Exception) -> bool:
+    """Whether the server chose this transaction to give way: a serialization failure or a deadlock."""
+    return getattr(problem, "sqlstate", None) in {"40001", "40P01"}
 
 
 def _is_kept(page: Page, acts: Sequence[Act[Any]], outcomes: Sequence[Outcome]) -> bool:
