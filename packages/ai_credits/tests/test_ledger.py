@@ -218,6 +218,44 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         self.twice(lambda session: self.credits.adjust(session, self.account, amount=amount, key=key, reason="r", actor="a"))
 
+    @rule(cost=st.integers(0, 40))
+    def charge(self, cost):
+        key = self.key()
+        is_paid = cost <= max(0, self.model.available())
+        if is_paid:
+            self.model.take(cost)
+        for _ in range(2):
+            with suppress(errors.InsufficientCredits):
+                assert self.credits.charge(self.account, model="unit", usage=Usage(input_tokens=cost), key=key).charged == cost
+                assert is_paid
+                continue
+            assert not is_paid
+
+    @rule(held=keys, amount=st.integers(1, 60))
+    def grow(self, held, amount):
+        hold = self.model.holds[held[0]]
+        if hold["state"] == "settled":
+            return
+        more = max(0, amount - sum(part for _, part in hold["slices"]))
+        is_granted = hold["state"] == "open" and more <= max(0, self.model.available())
+        if is_granted:
+            slices, _ = self.model.take(more)
+            for lot, part in slices:
+                lot["left"] += part
+                lot["held"] += part
+                had = next((n for n, (mine, _) in enumerate(hold["slices"]) if mine is lot), None)
+                if had is None:
+                    hold["slices"].append((lot, part))
+                else:
+                    hold["slices"][had] = (lot, hold["slices"][had][1] + part)
+            hold["ends"] = self.model.day + 2
+        for _ in range(2):
+            with suppress(errors.InsufficientCredits):
+                self.credits.grow(self.id_of(held[0]), amount)
+                assert is_granted
+                continue
+            assert not is_granted
+
     @rule(target=keys, cost=st.integers(0, 40))
     def hold(self, cost):
         key = self.key()
