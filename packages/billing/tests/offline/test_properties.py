@@ -17,7 +17,11 @@ PUBLIC = (
     "billing_portal.session",
     "charge",
     "checkout.session",
+    "coupon",
+    "credit_note",
     "customer",
+    "customer_balance_transaction",
+    "discount",
     "event",
     "invoice",
     "invoice_payment",
@@ -25,7 +29,9 @@ PUBLIC = (
     "payment_method",
     "price",
     "product",
+    "refund",
     "subscription",
+    "tax_rate",
 )
 CARDS = ("pm_card_visa", "pm_card_chargeCustomerFail", "pm_card_authenticationRequired")
 NUMBERS = ("4242424242424242", "4000000000000341", "4000000000000002", "4000002500003155")
@@ -53,14 +59,20 @@ def money_problems(store):
             found.append(f"{name}: paid with a remainder")
     for customer in store.all("customer"):
         taken = sum(each["amount"] for each in store.where("charge", customer=customer["id"], paid=True))
-        settled = sum(each["amount_paid"] for each in store.where("invoice", customer=customer["id"]))
+        settled = sum(each["amount_paid"] - each["amount_paid_off_stripe"] for each in store.where("invoice", customer=customer["id"]))
         if taken != settled:
             found.append(f"{customer['id']}: {taken} charged, {settled} settled")
-        if customer.get("deleted"):
-            continue
-        billed = [each for each in store.where("invoice", customer=customer["id"]) if each["status"] in ("open", "paid")]
-        if customer["balance"] != sum(each["total"] - each["amount_due"] for each in billed):
-            found.append(f"{customer['id']}: balance {customer['balance']} is not what invoices left and used")
+        moved = list(store.where("customer_balance_transaction", customer=customer["id"]))
+        if not customer.get("deleted") and customer["balance"] != sum(each["amount"] for each in moved):
+            found.append(f"{customer['id']}: balance {customer['balance']} is not what moved it")
+    for charge in store.all("charge"):
+        back = sum(each["amount"] for each in store.where("refund", charge=charge["id"]))
+        if back != charge["amount_refunded"] or back > charge["amount_captured"]:
+            found.append(f"{charge['id']}: {back} refunded of {charge['amount_captured']}")
+    for invoice in store.all("invoice"):
+        credited = sum(each["total"] for each in store.where("credit_note", invoice=invoice["id"], status="issued"))
+        if credited > max(0, invoice["total"]):
+            found.append(f"{invoice['id']}: {credited} credited of {invoice['total']}")
     return found
 
 
@@ -143,6 +155,40 @@ def machine(make_sandbox, judge, tmp_path):
             for invoice in self.sandbox.v1.invoices.list({"status": "open"}).data:
                 with contextlib.suppress(stripe.CardError, stripe.InvalidRequestError):
                     getattr(self.sandbox.v1.invoices, verb)(invoice.id)
+
+        @rule(part=st.integers(1, 5000))
+        def refund(self, part):
+            for charge in self.sandbox.v1.charges.list({"limit": 1}).data:
+                with contextlib.suppress(stripe.InvalidRequestError):
+                    self.sandbox.v1.refunds.create({"charge": charge.id, "amount": part})
+
+        @rule(part=st.integers(1, 3000), how=st.sampled_from(["refund_amount", "credit_amount", None]))
+        def credit(self, part, how):
+            for invoice in self.sandbox.v1.invoices.list({"limit": 1}).data:
+                with contextlib.suppress(stripe.StripeError):
+                    self.sandbox.v1.credit_notes.create({"invoice": invoice.id, "amount": part, **({how: part} if how else {})})
+
+        @rule(customer=customers, amount=st.integers(-3000, 3000))
+        def give_balance(self, customer, amount):
+            self.sandbox.v1.customers.balance_transactions.create(customer, {"amount": amount, "currency": "eur"})
+
+        @rule(subscription=subscriptions, percent=st.integers(1, 100), duration=st.sampled_from(["once", "forever"]))
+        def discount(self, subscription, percent, duration):
+            coupon = self.sandbox.v1.coupons.create({"percent_off": percent, "duration": duration})
+            with contextlib.suppress(stripe.InvalidRequestError):
+                self.sandbox.v1.subscriptions.update(subscription, {"discounts": [{"coupon": coupon.id}]})
+
+        @rule(subscription=subscriptions, percent=st.sampled_from([5.5, 20]), is_inside=st.booleans())
+        def tax(self, subscription, percent, is_inside):
+            rate = self.sandbox.v1.tax_rates.create({"display_name": "VAT", "percentage": percent, "inclusive": is_inside})
+            with contextlib.suppress(stripe.InvalidRequestError):
+                self.sandbox.v1.subscriptions.update(subscription, {"default_tax_rates": [rate.id]})
+
+        @rule(subscription=subscriptions, behavior=st.sampled_from(["void", "keep_as_draft", "mark_uncollectible", ""]))
+        def pause(self, subscription, behavior):
+            with contextlib.suppress(stripe.InvalidRequestError):
+                asked = {"behavior": behavior} if behavior else ""
+                self.sandbox.v1.subscriptions.update(subscription, {"pause_collection": asked})
 
         @rule(hours=st.sampled_from([1, 25, 24 * 8, 24 * 31, 24 * 70]))
         def wait(self, hours):
