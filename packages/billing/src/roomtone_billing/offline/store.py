@@ -164,24 +164,25 @@ class Store:
     def _set(self, kind: str, object_id: str, value: Object | None) -> None:
         objects = self._kinds.setdefault(kind, {})
         before = objects.get(object_id)
-        if before is not None:
-            self._unlist(kind, object_id, before)
         if value is None:
             objects.pop(object_id, None)
-            return
-        objects[object_id] = value
+        else:
+            objects[object_id] = value
+        old, new = before or {}, value or {}
         for name in INDEXED:
-            if isinstance(text := value.get(name), str):
-                self._places.setdefault((kind, name, text), set()).add(object_id)
-        if "due_at" in value and value.get("state", "waiting") == "waiting":
+            if (was := old.get(name)) != (now := new.get(name)):
+                if isinstance(was, str):
+                    self._places[kind, name, was].discard(object_id)
+                if isinstance(now, str):
+                    self._places.setdefault((kind, name, now), set()).add(object_id)
+        if "due_at" in old:
+            self._take_off(kind, object_id, old["due_at"])
+        if value is not None and "due_at" in value and value.get("state", "waiting") == "waiting":
             insort(self._due.setdefault(kind, []), (value["due_at"], self._order[kind, object_id], object_id))
 
-    def _unlist(self, kind: str, object_id: str, before: Object) -> None:
-        for name in INDEXED:
-            if isinstance(text := before.get(name), str):
-                self._places[kind, name, text].discard(object_id)
+    def _take_off(self, kind: str, object_id: str, due_at: float) -> None:
         waiting = self._due.get(kind, [])
-        place = bisect_left(waiting, (before.get("due_at", 0), self._order[kind, object_id], object_id))
+        place = bisect_left(waiting, (due_at, self._order[kind, object_id], object_id))
         if place < len(waiting) and waiting[place][2] == object_id:
             del waiting[place]
 

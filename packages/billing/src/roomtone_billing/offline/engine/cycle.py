@@ -76,6 +76,7 @@ def start(
 def finalize(world: World, invoice_id: str) -> Object:
     """Open a draft; one with nothing due is paid, one to be sent is sent. Nothing is charged here."""
     invoice = invoices.finalize(world, invoice_id)
+    world.store.remove(drafting.LINES, invoice_id)
     if invoice["status"] == "paid":
         collection.after_payment(world, invoice_id)
     elif invoice["collection_method"] == "send_invoice":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from ..errors import InvalidRequest
@@ -25,7 +24,7 @@ def open_draft(
     every = [*lines, *(invoice_items.line(world, each) for each in waiting)]
     invoice = invoices.draft(world, billed, every, reason=reason, period=period, **values)
     invoice_items.take_up(world, waiting, invoice["id"])
-    world.store.replace(LINES, {"id": invoice["id"], "billed": billed, "lines": [asdict(each) for each in every]})
+    world.store.replace(LINES, {"id": invoice["id"], "billed": billed, "lines": [dict(vars(each)) for each in every]})
     return invoice
 
 
@@ -68,7 +67,7 @@ def rebuild(world: World, invoice_id: str, lines: Sequence[Line]) -> Object:
     for place, old in enumerate(before["lines"]["data"][: len(shown)]):
         shown[place]["id"] = old["id"]
     moved = ("automatic_tax", "default_tax_rates", "discounts", "lines", *invoices.MONEY)
-    world.store.replace(LINES, {**kept, "lines": [asdict(each) for each in lines]})
+    world.store.replace(LINES, {**kept, "lines": [dict(vars(each)) for each in lines]})
     return invoices.change(world, invoice_id, **{name: built[name] for name in moved})
 
 

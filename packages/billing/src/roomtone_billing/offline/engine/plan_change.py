@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import NotSupported
@@ -65,7 +65,7 @@ def apply(world: World, subscription: Object, change: Change, *, behavior: Prora
     if not bills_now(change, behavior):
         for line in lines:
             number = world.store.count(cycle.PENDING_LINE)
-            world.store.add(cycle.PENDING_LINE, {"id": f"{number:08}", "subscription": subscription["id"], "line": asdict(line)})
+            world.store.add(cycle.PENDING_LINE, {"id": f"{number:08}", "subscription": subscription["id"], "line": dict(vars(line))})
         subscriptions.change(world, subscription["id"], **fields)
         return None
     period = (world.now, world.now)
