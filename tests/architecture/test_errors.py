@@ -11,13 +11,15 @@ import pytest
 SEEN_OTHERWISE = {
     "IdempotencyMismatch": ("packages/billing/tests/offline/test_api.py", "IdempotencyError"),
     "NotSupported": ("packages/billing/tests/offline/test_api.py", "test_what_stripe_knows_and_this_does_not_is_a_501_that_names_it"),
+    "RateLimited": ("packages/billing/tests/offline/test_scenario_platform.py", "RateLimitError"),
+    "ServerFault": ("packages/billing/tests/offline/test_scenario_platform.py", "test_78_a_stored_500_is_replayed"),
     "NotSignedIn": ("tests/architecture/test_routes.py", "test_closed_routes_let_in_nobody_unknown"),
     "NotAllowed": ("tests/architecture/test_routes.py", "test_routes_of_the_owner_refuse_other_staff"),
 }
 # The offline Stripe is a program of its own, studio.embedded is loaded alone by tests, and the demo's browser stands for a person.
 ROOTS = {
     "roomtone_tenancy": {"TenancyError"},
-    "roomtone_billing": {"BillingError", "StripeError"},
+    "roomtone_billing": {"BillingError", "StripeError", "ShapeMismatch"},
     "roomtone_ai_credits": {"CreditsError"},
     "studio": {"StudioError", "EmbeddedPostgresError", "PageError"},
 }

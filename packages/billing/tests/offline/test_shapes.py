@@ -5,7 +5,10 @@ import json
 import pytest
 import stripe
 
+from roomtone_billing.offline import ShapeMismatch
 from roomtone_billing.offline.api import Request
+from roomtone_billing.offline.shapes import Shapes
+from roomtone_billing.offline.specification import Specification
 
 
 @pytest.fixture
@@ -86,3 +89,8 @@ def test_the_judge_refuses_what_stripe_would_not_send(judge, ask, sandbox):
     assert judge.problems(customer) == []
     assert judge.problems({**customer, "created": "today"}) != []
     assert judge.problems({**customer, "subscription_count": 1}) != []
+
+
+def test_an_object_of_another_shape_is_never_sent_out():
+    with pytest.raises(ShapeMismatch, match="value is missing"):
+        Shapes(Specification()).demand({"object": "tax_id"})
