@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from . import faults
-from .errors import DeletionFailed
+from .errors import DeletionFailed, OperationBusy
 from .lease import Lease
 from .lifecycle import TenantState
 from .models import CredentialRow, DomainClaimRow, DomainRow
@@ -33,7 +34,13 @@ class Deletion:
         site = of.sites[tenant.server]
         assert tenant.database is not None
         lock = f"tenant:{tenant.id}"
-        with of.leases.hold(lock) as lease, site.provisioner.work(lock) as worker:
+        with of.leases.hold(lock) as lease, ExitStack() as stack:
+            try:
+                worker = stack.enter_context(site.provisioner.work(lock))
+            except OperationBusy:
+                raise
+            except Exception as error:
+                raise DeletionFailed(tenant.key, "connection", f"{type(error).__name__}: {error}") from error
             attempt = self._fence(tenant, lease, listener)
             for name in attempt.steps:
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from . import faults
 from .claim import Claim
 from .context import Scope
 from .credentials import Credentials
-from .errors import DomainTaken, ProvisioningFailed, TenantExists
+from .errors import DomainTaken, OperationBusy, ProvisioningFailed, TenantExists
 from .events import Events, SpareClaimed, StepFinished, StepStarted, TenantActivated, TenantRegistered
 from .guard import TenantSession
 from .lease import Leases
@@ -103,7 +104,13 @@ class Provisioning:
         site = self.sites[tenant.server]
         assert tenant.database is not None
         lock = f"tenant:{tenant.id}"
-        with self.leases.hold(lock) as lease, site.provisioner.work(lock) as worker:
+        with self.leases.hold(lock) as lease, ExitStack() as stack:
+            try:
+                worker = stack.enter_context(site.provisioner.work(lock))
+            except OperationBusy:
+                raise
+            except Exception as error:
+                raise ProvisioningFailed(tenant.key, "connection", f"{type(error).__name__}: {error}") from error
             making = Making(
                 templates=self.templates, site=site, worker=worker, place=Place(database=tenant.database), id=tenant.id, title=tenant.key
             )
