@@ -94,3 +94,12 @@ def test_the_judge_refuses_what_stripe_would_not_send(judge, ask, sandbox):
 def test_an_object_of_another_shape_is_never_sent_out():
     with pytest.raises(ShapeMismatch, match="value is missing"):
         Shapes(Specification()).demand({"object": "tax_id"})
+
+
+def test_a_wrong_answer_is_never_sent(sandbox):
+    customer = sandbox.v1.customers.create({})
+    sandbox.offline.load([{"object": "customer", "id": customer.id, "created": "yesterday"}])
+    with pytest.raises(ShapeMismatch) as mistake:
+        sandbox.v1.customers.retrieve(customer.id)
+
+    assert any("created" in problem for problem in mistake.value.problems)

@@ -33,7 +33,7 @@ from .endpoints import (
 )
 from .endpoints.routes import Call, Route
 from .engine import clockwork
-from .errors import InvalidRequest, NotSupported, OfflineOnly, RateLimited, ServerFault, StripeError
+from .errors import InvalidRequest, NotSupported, OfflineOnly, RateLimited, ServerFault, ShapeMismatch, StripeError
 from .expand import expand
 from .faults import Fault, Faults
 from .forms import decode
@@ -118,6 +118,8 @@ class Api:
                 raise RateLimited
             with self._world.store.seen_as(account):
                 status, text, more = self._once(request, fault)
+        except ShapeMismatch:
+            raise  # a mistake of ours must stop the caller's test, and not look like an answer of Stripe
         except StripeError as error:
             status, text, more = error.status, json.dumps(error.body(), indent=2), {}
         if fault and fault.kind == "timeout":

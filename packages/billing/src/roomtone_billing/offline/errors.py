@@ -7,9 +7,8 @@ StripeError                 any answer with Stripe's error body; `status` is the
 ├── NotSupported            501: Stripe can do it, the offline Stripe does not (it never approximates)
 ├── RateLimited             429: more than the account may ask for, because a fault was set
 ├── ServerFault             500: a fault was set; what the request did may have happened
+├── ShapeMismatch           500: our own mistake, an object that Stripe's document does not allow; raised at the caller, never sent
 └── OfflineOnly             403: someone treats it as the real Stripe (not loopback, not a test key)
-
-ShapeMismatch               our own mistake: an answer or webhook payload that Stripe's document does not allow; never sent as an answer
 """
 
 from __future__ import annotations
@@ -102,8 +101,11 @@ class ServerFault(StripeError):
         super().__init__("Something went wrong on the offline Stripe's side, because you set this fault.")
 
 
-class ShapeMismatch(Exception):
+class ShapeMismatch(StripeError):
     """An answer or payload is not one of Stripe's; `problems` says what is wrong with it, one sentence each."""
+
+    status = 500
+    kind = "api_error"
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("The offline Stripe made an object that Stripe's document refuses; please report it. " + "; ".join(problems[:5]))
