@@ -130,7 +130,7 @@ class ServerEngines:
             options = {"connect_timeout": CONNECT_TIMEOUT_S, "autocommit": True, **options}
             if self._server.pooling == "transaction":
                 options["prepare_threshold"] = None  # the next transaction may be on another connection
-        connection: Any = dialect.connect(*arguments, **options)
+        connection: Any = self._open(dialect, arguments, options)
         try:
             prove(dialect, connection, tenant)
             if not self._server.is_sqlite:
@@ -142,6 +142,13 @@ class ServerEngines:
             raise
         record.raw = connection
         return cast(DBAPIConnection, connection)
+
+    def _open(self, dialect: Dialect, arguments: Any, options: Any) -> Any:  # the driver's
+        if self._server.is_sqlite:
+            return dialect.connect(*arguments, **options)
+        from .watching import WatchedConnection
+
+        return WatchedConnection.connect(*arguments, **options)
 
     def _begin(self, connection: Connection) -> None:
         if self._server.is_sqlite:

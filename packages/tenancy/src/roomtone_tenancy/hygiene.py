@@ -33,7 +33,8 @@ class Hygiene(Protocol):
 
 
 class PostgresHygiene:
-    """Sends one batch of resets as a connection comes back, and reads the answer when it is lent again: nobody waits for it.
+    """Sends one batch of resets as a used session comes back, and reads the answer when it is lent again: nobody waits for it.
+    A session that ran nothing but plain queries has nothing to reset.
 
     Args:
         resets: False behind a pooler in transaction mode, where a session has no state and belongs to somebody else next.
@@ -48,15 +49,20 @@ class PostgresHygiene:
             connection.autocommit = False
         if connection.isolation_level is not None or connection.read_only is not None or connection.deferrable is not None:
             connection.isolation_level = connection.read_only = connection.deferrable = None
-        if self._resets:
+        if self._resets and connection.is_dirty:
             connection.pgconn.send_query(_RESET)
+            connection.is_dirty, connection.is_cleaning = False, True
 
     def is_fit(self, connection: Any) -> bool:
         """See `Hygiene`. A backend that was ended has told so: its farewell waits to be read."""
         from psycopg import Error
 
         try:
-            return (not self._resets or _has_succeeded(connection.pgconn)) and _is_silent(connection.pgconn)
+            if self._resets and connection.is_cleaning:
+                if not _has_succeeded(connection.pgconn):
+                    return False
+                connection.is_cleaning = False
+            return _is_silent(connection.pgconn)
         except Error:
             return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -52,17 +53,17 @@ class Server:
     runtime_url: str | None = field(default=None, repr=False)
     pooling: Literal["session", "transaction"] | None = None
 
-    @property
+    @cached_property
     def runtime(self) -> URL:
         """Where tenants' work connects to."""
         return make_url(self.runtime_url or self.url)
 
-    @property
+    @cached_property
     def parsed(self) -> URL:
         """The URL in its parts; its text form hides the password."""
         return make_url(self.url)
 
-    @property
+    @cached_property
     def is_sqlite(self) -> bool:
         """Whether tenants are files."""
         return self.parsed.get_backend_name() == "sqlite"
