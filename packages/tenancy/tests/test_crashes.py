@@ -127,7 +127,7 @@ def test_provisioning_killed_at_every_point_resumes_at_once_and_leaves_no_orphan
 
 
 def test_deletion_killed_at_every_point_resumes_and_leaves_nothing(site):
-    tenancy = site.tenancy(seed=seed)
+    tenancy = site.tenancy(seed=seed, cache_ttl_s=0)
     site.make(tenancy, "acme")
     points, seen = deletion(site.kind), []
     *before_the_end, commit, _ = points

@@ -41,7 +41,7 @@ class Deletion:
                 raise
             except Exception as error:
                 raise DeletionFailed(tenant.key, "connection", f"{type(error).__name__}: {error}") from error
-            attempt = self._fence(tenant, lease, listener)
+            attempt = self._fence(tenant, lease, listener, is_instant=site.provisioner.is_instant)
             for name in attempt.steps:
                 try:
                     with attempt.step(name):
@@ -49,7 +49,7 @@ class Deletion:
                 except Exception as error:
                     raise DeletionFailed(tenant.key, name, f"{type(error).__name__}: {error}") from error
 
-    def _fence(self, tenant: Tenant, lease: Lease, listener: Listener | None) -> Attempt:
+    def _fence(self, tenant: Tenant, lease: Lease, listener: Listener | None, *, is_instant: bool) -> Attempt:
         """From here on no session is given out. Every process knows when its cached answer ends."""
         of = self.made_by
         with Session(of.catalog) as session, session.begin():
@@ -57,7 +57,7 @@ class Deletion:
             if of.registry.locked(session, tenant.key).state != TenantState.DELETING:
                 of.registry.move(session, tenant.key, TenantState.DELETING, reason="deletion began", actor="system")
                 of.operations.want(session, tenant.id, "delete", STEPS)
-            return of.operations.begin(session, lease, tenant, listener)
+            return of.operations.begin(session, lease, tenant, listener, is_instant=is_instant)
 
     def _do(self, step: str, attempt: Attempt, site: Site, worker: Worker) -> None:
         place = Place(database=attempt.tenant.database or "")

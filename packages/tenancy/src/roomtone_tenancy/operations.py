@@ -22,6 +22,7 @@ from .tenant import Tenant
 
 ERROR_LENGTH_MAX = 2000
 Listener = Callable[[StepProgress], None]
+_HOSTS_STEPS = ("seed",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ class Operations:
         with Session(self.catalog) as session:
             return list(session.scalars(wanted))
 
-    def begin(self, session: Session, lease: Lease, tenant: Tenant, listener: Listener | None) -> Attempt:
+    def begin(self, session: Session, lease: Lease, tenant: Tenant, listener: Listener | None, *, is_instant: bool) -> Attempt:
         """Count an attempt and record its first step as running, in a transaction that has checked the lease."""
         row = session.scalars(_latest(tenant.id)).one()
         row.attempts += 1
@@ -79,7 +80,8 @@ class Operations:
         left = [step for step in row.steps if step.state != StepState.DONE]
         for step in left[:1]:
             step.state = StepState.RUNNING
-        return Attempt(of=self, lease=lease, tenant=tenant, kind=row.kind, steps=[step.name for step in left], listener=listener)
+        names = [step.name for step in left]
+        return Attempt(of=self, lease=lease, tenant=tenant, kind=row.kind, steps=names, listener=listener, is_instant=is_instant)
 
 
 @dataclass(kw_only=True)
@@ -88,6 +90,8 @@ class Attempt:
 
     Args:
         steps: those that are left, in order; the last one's work includes `finish`.
+        is_instant: the server does a step in less time than the catalog takes to record it: steps are then recorded together, before
+            the host's own and at the end. A kill has all of them done again, and they may be.
     """
 
     of: Operations
@@ -96,7 +100,10 @@ class Attempt:
     kind: str
     steps: Sequence[str]
     listener: Listener | None
+    is_instant: bool
     _began: float = field(default=0.0, init=False)
+    _unrecorded: dict[str, float] = field(default_factory=dict, init=False)
+    _writes: list[Callable[[Session], object]] = field(default_factory=list, init=False)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -110,7 +117,7 @@ class Attempt:
             if not is_last:
                 self.of.events.run(self._finished(name))
         except Exception as error:
-            self._mark(name, StepState.FAILED, error=error)
+            self._failed(name, error)
             self.of.events.tell(StepFailed(tenant=self.tenant, operation=self.kind, step=name, error=error))
             raise
         faults.point(f"{self.kind}.{name}.unrecorded")
@@ -118,31 +125,55 @@ class Attempt:
             self._report(StepProgress(name=name, state=StepState.DONE, seconds=self._seconds()))
             self.of.events.tell(self._finished(name))
         else:
-            self._mark(name, StepState.DONE)
+            self._done(name)
         faults.point(f"{self.kind}.{name}.recorded")
+
+    def record(self, write: Callable[[Session], object]) -> None:
+        """Have a fact that the step found out written in the transaction that records the step."""
+        self._writes.append(write)
 
     def finish(self, session: Session) -> None:
         """Mark the operation done, in the transaction that makes its result visible."""
         row = session.scalars(_latest(self.tenant.id)).one()
         row.finished_at, row.error, row.owner = self.of.clock(), None, None
-        for step in row.steps:
-            step.state = StepState.DONE
-            step.seconds = self._seconds() if step.name == self.steps[-1] else step.seconds
+        self._unrecorded[self.steps[-1]] = self._seconds()
+        self._write(session, row)
 
-    def _mark(self, name: str, state: StepState, *, error: Exception | None = None) -> None:
+    def _done(self, name: str) -> None:
+        self._unrecorded[name] = self._seconds()
+        following = self.steps[self.steps.index(name) + 1]
+        if not self.is_instant or following in _HOSTS_STEPS:
+            with self._fenced() as session:
+                row = session.scalars(_latest(self.tenant.id)).one()
+                self._write(session, row)
+                next(step for step in row.steps if step.name == following).state = StepState.RUNNING
+        self._report(StepProgress(name=name, state=StepState.DONE, seconds=self._seconds()))
+
+    def _failed(self, name: str, error: Exception) -> None:
+        with self._fenced() as session:
+            row = session.scalars(_latest(self.tenant.id)).one()
+            self._write(session, row)
+            step = next(each for each in row.steps if each.name == name)
+            step.state, step.seconds = StepState.FAILED, self._seconds()
+            row.owner, row.error = None, f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+        self._report(StepProgress(name=name, state=StepState.FAILED, seconds=self._seconds()))
+
+    def _write(self, session: Session, row: OperationRow) -> None:
+        """Record the steps that were done since the last record, with what they found out."""
+        for step in row.steps:
+            if step.name in self._unrecorded:
+                step.state, step.seconds = StepState.DONE, self._unrecorded[step.name]
+        for write in self._writes:
+            write(session)
+        self._unrecorded.clear()
+        self._writes.clear()
+
+    @contextmanager
+    def _fenced(self) -> Iterator[Session]:
         with Session(self.of.catalog) as session, session.begin():
             self.lease.check(session)
             _hurry(session)
-            row = session.scalars(_latest(self.tenant.id)).one()
-            step = next(each for each in row.steps if each.name == name)
-            step.state, step.seconds = state, self._seconds()
-            following = next((each for each in row.steps if each.position > step.position and each.state != StepState.DONE), None)
-            if state is StepState.DONE and following is not None:
-                following.state = StepState.RUNNING
-            if error is not None:
-                row.owner, row.error = None, f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
-            progress = _progress(step)
-        self._report(progress)
+            yield session
 
     def _finished(self, name: str) -> StepFinished:
         return StepFinished(tenant=self.tenant, operation=self.kind, step=name, seconds=self._seconds())

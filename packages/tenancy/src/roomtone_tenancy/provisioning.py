@@ -117,7 +117,7 @@ class Provisioning:
             with Session(self.catalog) as session, session.begin():
                 lease.check(session)
                 self.registry.move(session, tenant.key, TenantState.PROVISIONING, reason="provisioning began", actor="system")
-                attempt = self.operations.begin(session, lease, tenant, listener)
+                attempt = self.operations.begin(session, lease, tenant, listener, is_instant=site.provisioner.is_instant)
             run = _Run(self, tenant, making, attempt)
             for name in attempt.steps:
                 try:
@@ -155,9 +155,8 @@ class _Run:
 
     def _schema(self) -> None:
         revision = self.making.schema()
-        with Session(self.of.catalog) as session, session.begin():
-            self.attempt.lease.check(session)
-            session.execute(update(TenantRow).where(TenantRow.id == self.tenant.id).values(revision=revision))
+        reached = update(TenantRow).where(TenantRow.id == self.tenant.id).values(revision=revision)
+        self.attempt.record(lambda session: session.execute(reached))
 
     def _stamp(self) -> None:
         self.making.stamp()

@@ -12,10 +12,9 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, MetaData, event
+from sqlalchemy import Connection, MetaData, column, event, select, table
 
 from .errors import MigrationsInvalid
 
@@ -64,7 +63,9 @@ class Revisions:
 
     def current(self, connection: Connection) -> str | None:
         """The revision that the database notes, None when it notes none."""
-        return MigrationContext.configure(connection, opts={"version_table": self.version_table}).get_current_revision()
+        if not connection.dialect.has_table(connection, self.version_table):
+            return None
+        return connection.scalars(select(column("version_num")).select_from(table(self.version_table))).one_or_none()
 
     def upgrade(self, connection: Connection) -> str:
         """Run what is missing up to the head, and return the head. Each revision is a transaction

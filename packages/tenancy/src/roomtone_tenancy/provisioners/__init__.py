@@ -99,6 +99,10 @@ class Provisioner(Protocol):
     def has_roles(self) -> bool:
         """Whether tenants have database roles of their own."""
 
+    @property
+    def is_instant(self) -> bool:
+        """Whether a step takes less time here than the catalog takes to record it."""
+
     def work(self, lock: str) -> AbstractContextManager[Worker]:
         """Hold the lock on the connection that does the work: losing one loses the other.
 

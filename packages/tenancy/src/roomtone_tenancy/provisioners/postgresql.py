@@ -49,6 +49,11 @@ class PostgresProvisioner:
         """Yes: four for each tenant, one login of which is made at its first rotation only."""
         return True
 
+    @property
+    def is_instant(self) -> bool:
+        """No."""
+        return False
+
     @contextmanager
     def work(self, lock: str) -> Iterator[PostgresWorker]:
         """See `Provisioner.work`."""

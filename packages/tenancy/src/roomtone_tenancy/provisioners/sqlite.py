@@ -35,6 +35,11 @@ class SqliteProvisioner:
         return False
 
     @property
+    def is_instant(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
     def folder(self) -> Path:
         """Where the files are."""
         return Path(self.server.parsed.database or ".").resolve()
