@@ -142,13 +142,14 @@ def test_what_was_missed_while_the_connection_was_away_is_read_again(postgres_si
 def test_disposing_ends_the_thread_and_its_connection_and_a_later_look_up_begins_again(postgres_site, pair, hears):
     tenancy = pair[0]
     hears(tenancy)
+    first = tenancy._lookups.announcements._thread
 
     tenancy.dispose()
+    first.join(WAIT_S)
     left = kill_listeners(postgres_site)
     hears(tenancy)
 
-    assert left == 0
-    assert not [thread for thread in threading.enumerate() if thread.name == "catalog announcements"][1:]
+    assert (first.is_alive(), left) == (False, 0)
 
 
 def test_nothing_listens_before_the_first_look_up_nor_when_it_is_not_wanted(postgres_site):

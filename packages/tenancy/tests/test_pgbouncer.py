@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
+import itertools
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -46,21 +48,18 @@ def bouncer(request, postgres_url, tmp_path):
     if os.geteuid() == 0:  # it refuses to run as root
         for path in (folder, *folder.iterdir()):
             shutil.chown(path, NOBODY)
-        for parent in folder.parents:
-            if parent.owner() == getpass.getuser() and parent.name.startswith("pytest-"):
-                parent.chmod(0o711)
-        (tmp_path).chmod(0o711)
+        for parent in itertools.takewhile(lambda each: each != Path(tempfile.gettempdir()), folder.parents):
+            parent.chmod(0o711)
         command += ["-u", NOBODY]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except ConnectionRefusedError:
-            assert process.poll() is None, (folder / "log").read_text()
-    yield Bouncer(request.param, url.set(port=port).render_as_string(hide_password=False))
-    process.terminate()
-    process.wait()
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except ConnectionRefusedError:
+                assert process.poll() is None, f"{command} ended with {process.returncode}: {process.stderr.read().decode()}"
+        yield Bouncer(request.param, url.set(port=port).render_as_string(hide_password=False))
+        process.terminate()
 
 
 @pytest.fixture

@@ -122,27 +122,32 @@ def store(engine: Engine, payload: bytes, *, livemode: bool, now: datetime) -> R
 
 def route(engine: Engine, *, limit: int) -> int:
     """Mark the accounts that pending events are about, at most `limit` events; returns how many were looked at."""
-    pending = select(InboxRow.id).where(InboxRow.state == State.pending).limit(1)
+    pending = select(InboxRow.id, InboxRow.customer).where(InboxRow.state == State.pending).order_by(InboxRow.id).limit(limit)
     with Session(engine) as session:
-        if session.scalar(pending) is None:
-            return 0
+        waiting = {row_id: customer or "" for row_id, customer in session.execute(pending)}
+    if not waiting:
+        return 0
     with writing(engine) as session:
+        accounts = _lock_accounts(session, set(waiting.values()))
         rows = session.scalars(
-            select(InboxRow).where(InboxRow.state == State.pending).order_by(InboxRow.id).limit(limit).with_for_update(skip_locked=True)
+            select(InboxRow).where(InboxRow.id.in_(waiting), InboxRow.state == State.pending).with_for_update(skip_locked=True)
         ).all()
-        by_customer: dict[str, list[InboxRow]] = {}
+        marks = {
+            account: mark_dirty(session, account)
+            for account in sorted({accounts[row.customer] for row in rows if row.customer in accounts})
+        }
         for row in rows:
-            by_customer.setdefault(row.customer or "", []).append(row)
-        found = session.execute(select(AccountRow.customer, AccountRow.account).where(AccountRow.customer.in_(by_customer)))
-        accounts = {customer: account for customer, account in found if customer is not None}
-        # In one order everywhere, or two workers could wait for each other.
-        for customer in sorted(by_customer, key=lambda one: accounts.get(one, "")):
-            account = accounts.get(customer)
-            mark = mark_dirty(session, account) if account is not None else None
-            for row in by_customer[customer]:
-                row.state = State.marked if account is not None else State.stranger
-                row.account, row.mark = account, mark
+            account = accounts.get(row.customer or "")
+            row.state = State.marked if account is not None else State.stranger
+            row.account, row.mark = account, marks.get(account) if account is not None else None
     return len(rows)
+
+
+def _lock_accounts(session: Session, customers: set[str]) -> dict[str, str]:
+    """The accounts of the customers, locked in one order and before any event: whoever writes a snapshot locks its account and
+    then that account's events, and a row that FOR UPDATE looked at and passed over stays locked all the same."""
+    wanted = select(AccountRow.customer, AccountRow.account).where(AccountRow.customer.in_(customers)).order_by(AccountRow.account)
+    return {customer: account for customer, account in session.execute(wanted.with_for_update()) if customer is not None}
 
 
 def mark_dirty(session: Session, account: str) -> int:
