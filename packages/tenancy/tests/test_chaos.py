@@ -50,6 +50,7 @@ class Proxy:
                     (server if ready is client else client).sendall(data)
 
     def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)  # ends accept(), which close() does not
         self._listener.close()
 
 

@@ -51,7 +51,7 @@ def test_a_read_only_transaction_cannot_be_made_writable_from_inside(postgres_si
 
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_a_suspended_tenant_gets_no_session_and_an_open_one_no_transaction(site, elsewhere):
-    tenancy = site.tenancy(cache_ttl_s=0)
+    tenancy = site.tenancy(cache_ttl_s=0, listen=False)
     site.make(tenancy, "a")
     with tenancy.use("a"), tenancy.session() as session:
         session.scalars(select(site.Artist)).all()

@@ -22,7 +22,8 @@ class Door:
         self.is_open = threading.Event()
         self.is_open.set()
         self.sockets = [self.listener]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
 
     @property
     def url(self):
@@ -32,8 +33,9 @@ class Door:
         try:
             while True:
                 client, _ = self.listener.accept()
+                self.sockets.append(client)
                 server = socket.create_connection((self.target.host, self.target.port))
-                self.sockets += [client, server]
+                self.sockets.append(server)
                 for source, sink in ((client, server), (server, client)):
                     threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
         except OSError:
@@ -50,6 +52,8 @@ class Door:
 
     def close(self):
         self.is_open.set()
+        self.listener.shutdown(socket.SHUT_RDWR)  # ends accept(), which close() does not
+        self.accepting.join()
         for each in self.sockets:
             each.close()
 
@@ -144,8 +148,8 @@ def test_a_time_out_is_longer_than_nothing(sqlite_site):
     assert CatalogReader(sqlite_site.catalog, timeout_s=1).wait_s == 1 + GRACE_S
 
 
-def test_known_tenants_are_served_while_the_catalog_is_silent_and_unknown_ones_get_a_clear_error(postgres_site, door):
-    postgres_site.catalog_url = door.url
+def test_known_tenants_are_served_while_the_catalog_is_silent_and_unknown_ones_get_a_clear_error(postgres_site, door, monkeypatch):
+    monkeypatch.setattr(postgres_site, "catalog_url", door.url)  # until the door closes
     tenancy = postgres_site.tenancy(listen=False, cache_ttl_s=0, catalog_timeout_s=0.1)
     postgres_site.make(tenancy, "acme", domains=["acme.test"])
     known = tenancy.resolve("acme.test")
