@@ -151,7 +151,8 @@ def test_a_killed_backend_is_replaced_at_the_next_use(postgres_site):
     site.make(tenancy, "a")
     name_of(tenancy, site, "a")
     with site.admin() as admin:
-        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [tenancy.tenant("a").database])
+        end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"  # waits until it is gone
+        admin.execute(end, [tenancy.tenant("a").database])
 
     assert name_of(tenancy, site, "a") is None
     assert tenancy._sites["main"].engines.budget.open_count == 1
