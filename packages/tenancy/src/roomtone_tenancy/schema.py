@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, text
 
+from . import run_models  # noqa: F401 -- its tables are part of the metadata
 from .key import random_text
 from .models import CatalogRow, InstallationRow
 from .revisions import Revisions
