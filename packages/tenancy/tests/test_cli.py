@@ -114,3 +114,10 @@ def test_an_application_mounts_the_commands_under_its_own(tenancy):
 def test_servers_are_listed_with_their_tenants(run, tenancy):
     assert run("servers", "list")[1].startswith("main\taccepting\t1/")
     assert json.loads(run("servers", "list", "--json")[1])[0]["tenants"] == 1
+
+
+def test_a_terminal_gets_a_table_with_its_columns_named(tenancy):
+    result = CliRunner(env={"FORCE_COLOR": "1", "COLUMNS": "120"}).invoke(commands_of(tenancy), ["list"])
+
+    assert "primary domain" in result.output
+    assert "a.test" in result.output

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from . import key as keys
 from .changes import EVERYTHING, Change
 from .claim import Claim
-from .errors import DomainTaken, TenantExists, UnknownHost, UnknownTenant
+from .errors import DomainTaken, TenantExists, TenantUnavailable, UnknownHost, UnknownTenant
 from .events import Events, StateChanged
 from .insertion import insert_if_absent
 from .lifecycle import TenantState, check_move
@@ -97,6 +97,19 @@ class Registry:
                 )
                 for row in rows
             ]
+
+    def usable(self, tenant: Tenant) -> Tenant:
+        """The tenant as it is now, from memory as a rule. Its key may be another tenant's by now.
+
+        Raises:
+            TenantUnavailable: its state gives no sessions.
+        """
+        now = self.find(tenant.key)
+        if now is None or now.id != tenant.id:
+            raise TenantUnavailable(tenant.key, TenantState.DELETED)
+        if not now.state.may_read:
+            raise TenantUnavailable(tenant.key, now.state)
+        return now
 
     def forget(self) -> None:
         """Read everything from the catalog again."""

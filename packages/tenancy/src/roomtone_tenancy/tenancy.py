@@ -15,37 +15,23 @@ from sqlalchemy.orm import Session
 
 from .cache import CacheStats
 from .connections import ServerConnections
-from .context import Scope
-from .credentials import Credentials
-from .deletion import Deletion
-from .domains import Domains
-from .engines import ServerEngines
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
-from .events import E, Events, Handler
+from .events import E, Handler
 from .guard import TenantSession
 from .key_providers import KeyProvider
-from .lease import Leases
 from .lifecycle import TenantState
 from .lookups import Lookups
-from .migrate import Fleet, MigrationReport
-from .operations import Listener, Operations
+from .migrate import MigrationReport
+from .operations import Listener
 from .placement import Placement, least_full
-from .pool import Budgets
-from .processes import Heart
 from .progress import Progress
 from .propagation import Propagation
-from .provisioners import Place, provisioner_for
-from .provisioning import Provisioning, Seed
-from .registry import Registry
-from .revisions import Revisions
+from .provisioners import Place
+from .provisioning import Seed
 from .secrecy import Secrets
-from .server import PoolLimits, Server, ServerState
-from .servers import Servers
-from .sites import Site, Sites
-from .spares import Spares
-from .templates import Templates
+from .server import PoolLimits, Server
 from .tenant import LifecycleEntry, Tenant
-from .vault import Vault
+from .wiring import assemble
 
 
 class Tenancy:
@@ -90,64 +76,29 @@ class Tenancy:
         listen: bool = True,
         lease_s: float = 15.0,
     ) -> None:
-        if len({server.name for server in servers}) < len(servers):
-            raise ValueError("Two servers have one name: give each its own.")
-        limits = pools or PoolLimits()
-        self._budgets = Budgets(limits)
-        self._heart = Heart(catalog=catalog, clock=clock, budgets=self._budgets, limits=limits)
-        self._scope, self._events = Scope(), Events()
-        self._lookups = Lookups(
-            catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
-        )
-        weakref.finalize(self, self._lookups.stop, wait=False).atexit = False
-        vault = Vault(keys)
-        self.servers = Servers(self._lookups, given=servers, vault=vault, clock=clock, placement=placement)
-        self._registry = Registry(catalog=catalog, lookups=self._lookups, servers=self.servers, clock=clock, events=self._events)
-        self._operations = Operations(catalog=catalog, clock=clock, events=self._events)
-        self._credentials = Credentials(catalog=catalog, vault=vault, clock=clock)
-        self._revisions = Revisions(folder=Path(migrations), metadata=metadata)
-        leases = Leases(catalog=catalog, clock=clock, ttl_s=lease_s)
-        self._sites = Sites(
-            find=self.servers.find,
-            names=self.servers.names,
-            make=lambda server: Site(
-                server=server,
-                provisioner=provisioner_for(server),
-                engines=ServerEngines(server, limits, lambda tenant: self._usable(tenant).state, self._budgets.of(server.name)),
-            ),
-        )
-        self._templates = Templates(
-            catalog=catalog, leases=leases, revisions=self._revisions, clock=clock, installation=self._registry.installation
-        )
-        self.spares = Spares(
-            catalog=catalog,
-            leases=leases,
-            credentials=self._credentials,
-            templates=self._templates,
-            sites=self._sites,
-            events=self._events,
+        parts = assemble(
+            catalog,
+            servers=servers,
+            migrations=Path(migrations),
+            metadata=metadata,
+            keys=keys,
             clock=clock,
-            target=spares,
-            names=lambda: [each.name for each in self.servers.list() if each.state is ServerState.ACCEPTING and each.source != "nowhere"],
-        )
-        self._provisioning = Provisioning(
-            catalog=catalog,
-            registry=self._registry,
-            operations=self._operations,
-            leases=leases,
-            credentials=self._credentials,
-            templates=self._templates,
-            revisions=self._revisions,
-            sites=self._sites,
-            spares=self.spares,
-            events=self._events,
-            scope=self._scope,
-            clock=clock,
+            limits=pools or PoolLimits(),
+            placement=placement,
             seed=seed,
+            spares=spares,
+            lookups=Lookups(
+                catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
+            ),
+            lease_s=lease_s,
         )
-        self._deletion = Deletion(made_by=self._provisioning)
-        self.domains = Domains(registry=self._registry, clock=clock)
-        self._fleet = Fleet(of=self._provisioning)
+        weakref.finalize(self, parts.lookups.stop, wait=False).atexit = False
+        self.servers, self.spares, self.domains = parts.servers, parts.spares, parts.domains
+        self._budgets, self._heart, self._lookups, self._registry = parts.budgets, parts.heart, parts.lookups, parts.registry
+        self._provisioning, self._deletion, self._fleet = parts.provisioning, parts.deletion, parts.fleet
+        made = parts.provisioning
+        self._scope, self._events, self._sites, self._templates = made.scope, made.events, made.sites, made.templates
+        self._operations, self._credentials, self._revisions = made.operations, made.credentials, made.revisions
 
     # ── Life of a tenant ─────────────────────────────────────────────────
 
@@ -346,7 +297,7 @@ class Tenancy:
             Later: WrongTenant, TenantReadOnly, BudgetExhausted, StampMismatch, as the session is used.
         """
         tenant = self._scope.current()
-        return TenantSession(self._engine(self._usable(tenant)), tenant=tenant, scope=self._scope, **options)
+        return TenantSession(self._engine(self._registry.usable(tenant)), tenant=tenant, scope=self._scope, **options)
 
     @property
     def secrets(self) -> Secrets:
@@ -412,15 +363,6 @@ class Tenancy:
     def _move(self, session: Session, key: str, after: TenantState, reason: str, actor: str) -> Tenant:
         self._require_control(session)
         return self._registry.move(session, key, after, reason=reason, actor=actor)
-
-    def _usable(self, tenant: Tenant) -> Tenant:
-        """The tenant as it is now; raises when its state gives no sessions. Its key may be another tenant's by now."""
-        now = self._registry.find(tenant.key)
-        if now is None or now.id != tenant.id:
-            raise TenantUnavailable(tenant.key, TenantState.DELETED)
-        if not now.state.may_read:
-            raise TenantUnavailable(tenant.key, now.state)
-        return now
 
     def _engine(self, tenant: Tenant) -> Engine:
         self._heart.ensure()

@@ -1,0 +1,79 @@
+"""`list`, `show`, `resume`: one tenant or all."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from ..errors import TenancyError
+from ..tenancy import Tenancy
+from ..tenant import Tenant
+from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table
+
+
+@click.command("list")
+@as_json_option
+@pass_tenancy
+def list_tenants(tenancy: Tenancy, *, as_json: bool) -> None:
+    """A line for each tenant: key, state, revision, server, primary domain."""
+    tenants = tenancy.tenants()
+    if as_json:
+        print_json([_facts(tenant) for tenant in tenants])
+        return
+    rows = [(it.key, it.state, it.revision or "-", it.server, it.domains[0] if it.domains else "-") for it in tenants]
+    print_table(("tenant", "state", "revision", "server", "primary domain"), rows)
+
+
+@click.command()
+@click.argument("key")
+@as_json_option
+@pass_tenancy
+def show(tenancy: Tenancy, key: str, *, as_json: bool) -> None:
+    """One tenant with its steps and its history."""
+    with plain_errors():
+        tenant, progress = tenancy.tenant(key), tenancy.progress(key)
+    if as_json:
+        steps = [{"name": step.name, "state": step.state, "seconds": step.seconds} for step in progress.steps]
+        operation = {"kind": progress.operation, "attempts": progress.attempts, "is_done": progress.is_done, "error": progress.error}
+        moves = [
+            {"at": entry.at.isoformat(), "before": entry.before, "after": entry.after, "reason": entry.reason, "actor": entry.actor}
+            for entry in tenancy.history(key)
+        ]
+        print_json(_facts(tenant) | {"operation": operation | {"steps": steps}, "history": moves})
+        return
+    click.echo(f"{tenant.key}: {tenant.state}, database {tenant.database} on {tenant.server}, revision {tenant.revision or '-'}")
+    click.echo(f"domains: {', '.join(tenant.domains) or '-'}")
+    click.echo(f"{progress.operation}: attempt {progress.attempts}{', done' if progress.is_done else ''}")
+    for step in progress.steps:
+        click.echo(f"  {step.name}: {step.state}" + (f" {step.seconds:.2f} s" if step.seconds is not None else ""))
+    if progress.error:
+        click.echo(f"  {progress.error}")
+    for entry in tenancy.history(key):
+        click.echo(f"{entry.at:%Y-%m-%d %H:%M:%S} {entry.before or '-'} -> {entry.after} ({entry.reason}, {entry.actor})")
+
+
+@click.command()
+@pass_tenancy
+def resume(tenancy: Tenancy) -> None:
+    """Finish what was interrupted: provisioning and deletion; exit status 1 when something still fails."""
+    failed = False
+    for kind, verb in (("provision", tenancy.provision), ("delete", tenancy.delete)):
+        for key in tenancy.pending(kind):
+            try:
+                verb(key)
+                click.echo(f"{key}: {kind} done")
+            except TenancyError as error:
+                failed = True
+                click.echo(f"{key}: {error}", err=True)
+    if failed:
+        sys.exit(1)
+
+
+COMMANDS = (list_tenants, show, resume)
+
+
+def _facts(tenant: Tenant) -> dict[str, Any]:  # what JSON holds
+    fields = ("key", "state", "revision", "server", "database", "epoch")
+    return {name: getattr(tenant, name) for name in fields} | {"domains": list(tenant.domains), "created_at": tenant.created_at.isoformat()}
