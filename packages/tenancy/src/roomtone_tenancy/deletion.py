@@ -57,7 +57,7 @@ class Deletion:
             if of.registry.locked(session, tenant.key).state != TenantState.DELETING:
                 of.registry.move(session, tenant.key, TenantState.DELETING, reason="deletion began", actor="system")
                 of.operations.want(session, tenant.id, "delete", STEPS)
-            return of.operations.begin(session, lease, tenant, listener, is_instant=is_instant)
+            return of.operations.begin(session, lease, tenant, listener, kind="delete", is_instant=is_instant)
 
     def _do(self, step: str, attempt: Attempt, site: Site, worker: Worker) -> None:
         place = Place(database=attempt.tenant.database or "")

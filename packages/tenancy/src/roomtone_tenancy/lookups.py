@@ -29,6 +29,7 @@ _FOUND = (
         TenantRow.id,
         TenantRow.key,
         TenantRow.state,
+        TenantRow.is_fenced,
         TenantRow.server,
         TenantRow.database,
         TenantRow.revision,
@@ -140,11 +141,12 @@ class Lookups:
 
 
 def value_of(row: Any, domains: Iterable[str]) -> Tenant:  # a TenantRow, or a row of its columns
-    """The row as the value that hosts see."""
+    """The row as the value that hosts see: while an operation has its writes refused, an active tenant is a read-only one."""
+    state = TenantState(row.state)
     return Tenant(
         id=row.id,
         key=row.key,
-        state=TenantState(row.state),
+        state=TenantState.READ_ONLY if row.is_fenced and state is TenantState.ACTIVE else state,
         domains=tuple(domains),
         revision=row.revision,
         database=row.database,

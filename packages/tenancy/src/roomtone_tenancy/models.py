@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, DateTime, Dialect, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text, text
+from sqlalchemy import JSON, Boolean, DateTime, Dialect, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Text, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
 
@@ -66,6 +66,9 @@ class TenantRow(CatalogRow):
     epoch: Mapped[int] = mapped_column(Integer, default=1)
     attributes: Mapped[dict[str, Any]] = mapped_column("metadata", JSON, default=dict)  # the host's own JSON
     migration_error: Mapped[str | None] = mapped_column(Text)
+    is_fenced: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # an operation has its writes refused
+    door: Mapped[str | None] = mapped_column(String(16), default="open", server_default="open")  # what its database was told last
+    delete_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     domains: Mapped[list[DomainRow]] = relationship(
@@ -163,6 +166,7 @@ class OperationRow(CatalogRow):
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     owner: Mapped[str | None] = mapped_column(String(300))
     error: Mapped[str | None] = mapped_column(Text)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # what a later attempt has to know
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     steps: Mapped[list[StepRow]] = relationship(order_by="StepRow.position", lazy="selectin", cascade="all, delete-orphan")
@@ -192,6 +196,20 @@ class LifecycleRow(CatalogRow):
     after: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(String(200))
+    proof: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what was seen, sealed
+
+
+class CopyRow(CatalogRow):
+    """A database beside a tenant's own: being filled to take its place, or replaced and kept until `drop_at`."""
+
+    __tablename__ = "tenancy_copies"
+
+    database: Mapped[str] = mapped_column(String(63), primary_key=True)
+    server: Mapped[str] = mapped_column(String(63))
+    tenant_id: Mapped[str] = mapped_column(ForeignKey(TenantRow.id, ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    drop_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class LeaseRow(CatalogRow):

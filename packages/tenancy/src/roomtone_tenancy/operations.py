@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine, Select, select, text
 from sqlalchemy.orm import Session
 
 from . import faults
+from .errors import OperationBusy
 from .events import Events, StepFailed, StepFinished, StepStarted
 from .lease import Lease
 from .lifecycle import TenantState
@@ -33,15 +35,29 @@ class Operations:
     clock: Callable[[], datetime]
     events: Events
 
-    def want(self, session: Session, tenant_id: str, kind: str, steps: Sequence[str], *, done: Sequence[str] = ()) -> None:
+    def want(
+        self,
+        session: Session,
+        tenant_id: str,
+        kind: str,
+        steps: Sequence[str],
+        *,
+        done: Sequence[str] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         """Add the wish to the host's transaction, with steps that are done already; without others it is finished.
 
         A finished wish of the same kind is no obstacle.
+
+        Args:
+            details: JSON values that every attempt has to know.
         """
         states = [*((name, StepState.DONE) for name in done), *((name, StepState.WAITING) for name in steps)]
         rows = [StepRow(position=position, name=name, state=state) for position, (name, state) in enumerate(states)]
         now = self.clock()
-        session.add(OperationRow(tenant_id=tenant_id, kind=kind, created_at=now, finished_at=None if steps else now, steps=rows))
+        finished_at = None if steps else now
+        values = {"kind": kind, "details": dict(details or {}), "created_at": now, "finished_at": finished_at}
+        session.add(OperationRow(tenant_id=tenant_id, steps=rows, **values))
         session.flush()
 
     def progress(self, tenant_id: str) -> Progress | None:
@@ -67,21 +83,35 @@ class Operations:
             .where(OperationRow.finished_at.is_(None), OperationRow.kind == kind, TenantRow.state != TenantState.DELETED)
             .order_by(OperationRow.id)
         )
-        if kind == "provision":
+        if kind != "delete":
             wanted = wanted.where(TenantRow.state != TenantState.DELETING)
         with Session(self.catalog) as session:
             return list(session.scalars(wanted))
 
-    def begin(self, session: Session, lease: Lease, tenant: Tenant, listener: Listener | None, *, is_instant: bool) -> Attempt:
-        """Count an attempt and record its first step as running, in a transaction that has checked the lease."""
-        row = session.scalars(_latest(tenant.id)).one()
+    def unfinished(self, session: Session, tenant_id: str, *, but: str = "") -> OperationRow | None:
+        """The tenant's latest operation that is not finished, other than those of the kind `but`; None when there is none."""
+        open_ones = _latest(tenant_id).where(OperationRow.finished_at.is_(None), OperationRow.kind != but)
+        return session.scalar(open_ones)
+
+    def begin(self, session: Session, lease: Lease, tenant: Tenant, listener: Listener | None, *, kind: str, is_instant: bool) -> Attempt:
+        """Count an attempt and record its first step as running, in a transaction that has checked the lease.
+
+        Raises:
+            OperationBusy: something else has to be finished first, or nothing of this kind is wished for.
+        """
+        row = session.scalar(_latest(tenant.id).where(OperationRow.kind == kind, OperationRow.finished_at.is_(None)))
+        if row is None:
+            raise OperationBusy(f"tenant {tenant.key!r}", owner=f"an operation that is no {kind}")
         row.attempts += 1
         row.error, row.owner = None, own_identity()
         left = [step for step in row.steps if step.state != StepState.DONE]
         for step in left[:1]:
             step.state = StepState.RUNNING
         names = [step.name for step in left]
-        return Attempt(of=self, lease=lease, tenant=tenant, kind=row.kind, steps=names, listener=listener, is_instant=is_instant)
+        details = dict(row.details)
+        return Attempt(
+            of=self, lease=lease, tenant=tenant, id=row.id, kind=kind, details=details, steps=names, listener=listener, is_instant=is_instant
+        )
 
 
 @dataclass(kw_only=True)
@@ -92,12 +122,15 @@ class Attempt:
         steps: those that are left, in order; the last one's work includes `finish`.
         is_instant: the server does a step in less time than the catalog takes to record it: steps are then recorded together, before
             the host's own and at the end. A kill has all of them done again, and they may be.
+        details: what earlier attempts noted; `note` adds to it.
     """
 
     of: Operations
     lease: Lease
     tenant: Tenant
+    id: int
     kind: str
+    details: dict[str, Any]  # JSON
     steps: Sequence[str]
     listener: Listener | None
     is_instant: bool
@@ -132,9 +165,15 @@ class Attempt:
         """Have a fact that the step found out written in the transaction that records the step."""
         self._writes.append(write)
 
+    def note(self, **facts: Any) -> None:
+        """Keep facts for later attempts, at once."""
+        self.details.update(facts)
+        with self._fenced() as session:
+            session.get_one(OperationRow, self.id).details = dict(self.details)
+
     def finish(self, session: Session) -> None:
         """Mark the operation done, in the transaction that makes its result visible."""
-        row = session.scalars(_latest(self.tenant.id)).one()
+        row = session.get_one(OperationRow, self.id)
         row.finished_at, row.error, row.owner = self.of.clock(), None, None
         self._unrecorded[self.steps[-1]] = self._seconds()
         self._write(session, row)
@@ -144,14 +183,14 @@ class Attempt:
         following = self.steps[self.steps.index(name) + 1]
         if not self.is_instant or following in _HOSTS_STEPS:
             with self._fenced() as session:
-                row = session.scalars(_latest(self.tenant.id)).one()
+                row = session.get_one(OperationRow, self.id)
                 self._write(session, row)
                 next(step for step in row.steps if step.name == following).state = StepState.RUNNING
         self._report(StepProgress(name=name, state=StepState.DONE, seconds=self._seconds()))
 
     def _failed(self, name: str, error: Exception) -> None:
         with self._fenced() as session:
-            row = session.scalars(_latest(self.tenant.id)).one()
+            row = session.get_one(OperationRow, self.id)
             self._write(session, row)
             step = next(each for each in row.steps if each.name == name)
             step.state, step.seconds = StepState.FAILED, self._seconds()

@@ -117,7 +117,8 @@ class Provisioning:
             with Session(self.catalog) as session, session.begin():
                 lease.check(session)
                 self.registry.move(session, tenant.key, TenantState.PROVISIONING, reason="provisioning began", actor="system")
-                attempt = self.operations.begin(session, lease, tenant, listener, is_instant=site.provisioner.is_instant)
+                is_instant = site.provisioner.is_instant
+                attempt = self.operations.begin(session, lease, tenant, listener, kind="provision", is_instant=is_instant)
             run = _Run(self, tenant, making, attempt)
             for name in attempt.steps:
                 try:

@@ -1,4 +1,4 @@
-"""Runs of migrations over the fleet, and when tenants were last active."""
+"""Runs of migrations over the fleet, and when tenants were last active; doors, copies and proofs of a tenant's life."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,7 @@ TIME = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     _runs()
+    _lives()
     op.create_table(
         "tenancy_activity",
         sa.Column("tenant_id", sa.String(32), nullable=False),
@@ -21,6 +22,26 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["tenant_id"], ["tenancy_tenants.id"], name="fk_tenancy_activity_tenant_id", ondelete="CASCADE"),
     )
     op.create_index("ix_tenancy_activity_seen_at", "tenancy_activity", ["seen_at"])
+
+
+def _lives() -> None:
+    op.add_column("tenancy_tenants", sa.Column("is_fenced", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("tenancy_tenants", sa.Column("door", sa.String(16), server_default="open"))
+    op.add_column("tenancy_tenants", sa.Column("delete_at", TIME))
+    op.add_column("tenancy_operations", sa.Column("details", sa.JSON(), nullable=False, server_default="{}"))
+    op.add_column("tenancy_lifecycle", sa.Column("proof", sa.JSON()))
+    op.create_table(
+        "tenancy_copies",
+        sa.Column("database", sa.String(63), nullable=False),
+        sa.Column("server", sa.String(63), nullable=False),
+        sa.Column("tenant_id", sa.String(32), nullable=False),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("drop_at", TIME),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("database", name="pk_tenancy_copies"),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenancy_tenants.id"], name="fk_tenancy_copies_tenant_id", ondelete="CASCADE"),
+    )
+    op.create_index("ix_tenancy_copies_tenant_id", "tenancy_copies", ["tenant_id"])
 
 
 def _runs() -> None:
@@ -74,5 +95,8 @@ def _runs() -> None:
 
 
 def downgrade() -> None:
-    for table in ("proofs", "run_items", "runs", "activity"):
+    for table, columns in (("lifecycle", ["proof"]), ("operations", ["details"]), ("tenants", ["is_fenced", "door", "delete_at"])):
+        for column in columns:
+            op.drop_column(f"tenancy_{table}", column)  # not in a batch, which would lose the log's triggers
+    for table in ("copies", "proofs", "run_items", "runs", "activity"):
         op.drop_table(f"tenancy_{table}")
