@@ -49,7 +49,7 @@ class Fleet:
             for name, site in self.of.sites.by_name.items():
                 self.of.templates.ensure(name, site.provisioner)
                 self.of.templates.sweep(name, site.provisioner)
-            for tenant_id, key in self._behind(head):
+            for tenant_id, key in self.behind(head):
                 error = self._migrate(tenant_id, lease)
                 if error is None:
                     migrated.append(key)
@@ -59,19 +59,6 @@ class Fleet:
                     on_tenant(key, error)
         self.of.registry.forget()
         return MigrationReport(head=head, migrated=tuple(migrated), failed=failed)
-
-    def findings(self) -> list[str]:
-        """What the catalog says needs attention, a sentence each."""
-        behind = self._behind(self.of.revisions.head)
-        found = [
-            f"{key}: an unfinished {kind}; run resume." for kind in ("provision", "delete") for key in self.of.operations.pending(kind)
-        ]
-        if behind:
-            found.append(f"{len(behind)} tenants are not at revision {self.of.revisions.head}, first {behind[0][1]!r}; run migrate.")
-        with Session(self.of.catalog) as session:
-            failed = select(TenantRow.key, TenantRow.migration_error).where(TenantRow.migration_error.is_not(None)).order_by(TenantRow.key)
-            found += [f"{row.key}: the last migration failed ({row.migration_error})." for row in session.execute(failed)]
-        return found
 
     def orphans(self) -> list[str]:
         """See `Tenancy.orphans`. What is known is read before and after, since others make and drop databases meanwhile."""
@@ -86,7 +73,7 @@ class Fleet:
         of = self.of
         return of.templates.names() | of.spares.databases() | {each.database for each in of.registry.all() if each.database}
 
-    def _behind(self, head: str) -> list[tuple[str, str]]:
+    def behind(self, head: str) -> list[tuple[str, str]]:
         """Tenants not at head, oldest first. Those being provisioned end at head by themselves."""
         wanted = select(TenantRow.id, TenantRow.key).where(TenantRow.revision.is_distinct_from(head), TenantRow.state.in_(MIGRATED_STATES))
         with Session(self.of.catalog) as session:

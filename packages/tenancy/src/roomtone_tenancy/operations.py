@@ -110,7 +110,15 @@ class Operations:
         names = [step.name for step in left]
         details = dict(row.details)
         return Attempt(
-            of=self, lease=lease, tenant=tenant, id=row.id, kind=kind, details=details, steps=names, listener=listener, is_instant=is_instant
+            of=self,
+            lease=lease,
+            tenant=tenant,
+            id=row.id,
+            kind=kind,
+            details=details,
+            steps=names,
+            listener=listener,
+            is_instant=is_instant,
         )
 
 

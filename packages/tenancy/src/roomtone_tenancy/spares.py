@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +39,22 @@ class SpareState(StrEnum):
     MAKING = "making"
     READY = "ready"
     CONDEMNED = "condemned"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpareStatus:
+    """One server's spares.
+
+    Args:
+        ready: can be claimed now.
+        making: named, but not finished; one whose maker was killed among them.
+        outdated: of an older revision, or condemned: never given out, dropped by the next refill.
+    """
+
+    server: str
+    ready: int
+    making: int
+    outdated: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +108,20 @@ class Spares:
         mine = [SpareRow.server == server] if server is not None else []
         with Session(self.catalog) as session:
             return session.scalars(select(func.count()).select_from(SpareRow).where(self._is_claimable(), *mine)).one()
+
+    def status(self) -> list[SpareStatus]:
+        """The spares of each server that accepts tenants or has some, by name; read from the catalog."""
+        found: dict[str, Counter[str]] = {name: Counter() for name in self.names()}
+        is_ready = self._is_claimable().label("is_ready")
+        counts = select(SpareRow.server, SpareRow.state, is_ready, func.count()).group_by(SpareRow.server, SpareRow.state, "is_ready")
+        with Session(self.catalog) as session:
+            for server, state, ready, count in session.execute(counts):
+                kind = "ready" if ready else "making" if state == SpareState.MAKING else "outdated"
+                found.setdefault(server, Counter())[kind] += count
+        return [
+            SpareStatus(server=name, ready=counted["ready"], making=counted["making"], outdated=counted["outdated"])
+            for name, counted in sorted(found.items())
+        ]
 
     def keep_filled(self, stop: threading.Event, *, every_s: float = 10.0) -> None:
         """Refill until `stop` is set: for a thread or a worker process of the host's.

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from .cache import CacheStats
 from .connections import ServerConnections
+from .doctor import Doctor
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
 from .events import E, Handler
 from .guard import TenantSession
@@ -336,9 +337,10 @@ class Tenancy:
     def doctor(self) -> list[str]:
         """What needs attention, a sentence each; empty when all is well.
 
-        Looks at unfinished operations, tenants behind the head, failed migrations and orphans; asks every server for its names.
+        Looks at unfinished operations, tenants and spares behind the head, failed migrations, databases open to every login, and orphans.
+        Asks every server for its names.
         """
-        return self._fleet.findings() + [f"Orphan {name}: no tenant accounts for it; look inside, then drop it." for name in self.orphans()]
+        return Doctor(fleet=self._fleet).findings()
 
     def size_bytes(self, key: str) -> int:
         """What the tenant's database takes on disk; asks its server.

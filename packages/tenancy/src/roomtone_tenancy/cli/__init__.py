@@ -9,13 +9,15 @@ from pathlib import Path
 import click
 
 from ..tenancy import Tenancy
-from . import doctor, domains, migrate, servers, tenants
+from . import doctor, domains, migrate, pool, secrets, servers, tenants
 
 MODULES = (
     tenants,
     migrate,
     servers,
     domains,
+    pool,
+    secrets,
     doctor,
 )
 """Each has `COMMANDS`, what it adds to `tenancy`."""

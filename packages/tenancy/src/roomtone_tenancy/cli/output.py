@@ -16,6 +16,7 @@ from ..tenancy import Tenancy
 
 pass_tenancy = click.make_pass_decorator(Tenancy)
 as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on standard output.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,35 +1,11 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 
 import pytest
 from click.testing import CliRunner
 
-from roomtone_tenancy.cli import commands_of, main
-
-
-@pytest.fixture
-def run(sqlite_site, monkeypatch):
-    """Runs a command against a fresh Tenancy and returns its exit code and lines."""
-    module = types.ModuleType("host_of_cli_test")
-    module.make = sqlite_site.tenancy
-    module.other = dict
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-
-    def run(*arguments, factory="make"):
-        result = CliRunner().invoke(main, ["--app", f"{module.__name__}:{factory}", *arguments])
-        return result.exit_code, result.output
-
-    return run
-
-
-@pytest.fixture
-def tenancy(sqlite_site):
-    tenancy = sqlite_site.tenancy()
-    sqlite_site.make(tenancy, "a", domains=["a.test"])
-    return tenancy
+from roomtone_tenancy.cli import commands_of
 
 
 def test_list_and_show_tell_what_the_catalog_knows(run, tenancy):
