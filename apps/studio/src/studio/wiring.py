@@ -19,7 +19,7 @@ from roomtone_billing import Billing
 from roomtone_billing import schema as billing_schema
 from roomtone_billing.gateway import Gateway
 from roomtone_billing.stripe import StripeGateway
-from roomtone_tenancy import KeyRing, PoolLimits, Server, Tenancy, Tenant
+from roomtone_tenancy import KeyRing, PoolLimits, Reserved, Server, Tenancy, Tenant
 from roomtone_tenancy import schema as tenancy_schema
 from studio.assistant.rates import RATE_CARD
 from studio.config import Settings
@@ -28,6 +28,7 @@ from studio.db import Database, StudioBase
 from studio.errors import SetupError
 from studio.platform import clock, control_schema, queue, subscription
 from studio.platform.plans import CATALOGUE, GRACE
+from studio.platform.slugs import OWN_NAMES
 from studio.services import Services
 
 TENANT_MIGRATIONS = Path(__file__).parent / "migrations" / "tenant"
@@ -102,6 +103,7 @@ def _tenancy(settings: Settings, engine: Engine, database_url: str) -> Tenancy:
         keys=keys,
         pools=PoolLimits(per_tenant=settings.pool_per_studio, per_server=settings.pool_per_server),
         seed=_seed,
+        reserved=Reserved(keys=Reserved().keys | OWN_NAMES, hosts=[settings.host]),
     )
 
 

@@ -11,6 +11,7 @@ from .migrate import MigrationReport
 from .placement import Candidate, Placement, Wish
 from .progress import Progress, StepProgress, StepState
 from .refusal import Page, Reason, Refusal
+from .reserved import Reserved
 from .resolve import normalise_host
 from .sealed_rows import KeyRotation
 from .secrecy import Secrets
@@ -37,6 +38,7 @@ __all__ = [
     "Progress",
     "Reason",
     "Refusal",
+    "Reserved",
     "Secrets",
     "Server",
     "ServerConnections",

@@ -13,7 +13,7 @@ from itertools import islice
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from .errors import BadHost, DomainTaken, DomainUnproved, TooManyClaims, UnknownDomain
+from .errors import BadHost, DomainTaken, DomainUnproved, ReservedHost, TooManyClaims, UnknownDomain
 from .insertion import insert_if_absent
 from .models import DomainClaimRow, DomainRow, TenantRow
 from .registry import Registry
@@ -80,6 +80,7 @@ class Domains:
         Raises:
             UnknownTenant: there is none.
             BadHost: no host name, or one that has no zone: an address, a single label.
+            ReservedHost: it is the platform's own, and a claim.
             DomainTaken: another tenant has it.
             TooManyClaims: `CLAIMS_MAX` wait for proof already.
         """
@@ -92,6 +93,8 @@ class Domains:
             return self._give(session, row, host, primary=primary)
         if is_address(host) or "." not in host:
             raise BadHost(host)
+        if self._registry.reserved.has_host(host):
+            raise ReservedHost(host)
         self._check_room(session, row, host)
         values = {"host": host, "tenant_id": row.id, "token": secrets.token_urlsafe(32), "is_primary": primary, "created_at": self._clock()}
         insert_if_absent(session.connection(), DomainClaimRow, **values)

@@ -3,7 +3,9 @@
 ```
 TenancyError
 ├── BadKey                  a tenant key that breaks the rules
+│   └── ReservedKey         a key that the host application keeps
 ├── BadHost                 a host name that breaks the rules
+│   └── ReservedHost        a host that the host application keeps
 ├── TenantExists            register() of a key in use
 ├── DomainTaken             a host that belongs to another tenant
 ├── DomainUnproved          the TXT record of a claimed host is not there
@@ -64,6 +66,22 @@ class BadHost(TenancyError):
     def __init__(self, host: str) -> None:
         self.host = host
         super().__init__(f"{host[:80]!r} is no host name: give a DNS name of at most 253 characters, without scheme or path.")
+
+
+class ReservedKey(BadKey):
+    """`register()` was given a key that no tenant may have."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.args = (f"The key {key!r} is reserved: choose another, or take it out of Tenancy(reserved=...).",)
+
+
+class ReservedHost(BadHost):
+    """A tenant claimed a host of the platform's own."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.args = (f"The host {host!r} is the platform's own: claim one of the tenant's, or give it with verified=True.",)
 
 
 class TenantExists(TenancyError):

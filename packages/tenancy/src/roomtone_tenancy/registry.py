@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from . import key as keys
 from .changes import EVERYTHING, Change
 from .claim import Claim
-from .errors import DomainTaken, TenantExists, TenantUnavailable, UnknownHost, UnknownTenant
+from .errors import DomainTaken, ReservedKey, TenantExists, TenantUnavailable, UnknownHost, UnknownTenant
 from .events import Events, StateChanged
 from .insertion import insert_if_absent
 from .lifecycle import TenantState, check_move
 from .lookups import Lookups, value_of
 from .models import DomainRow, InstallationRow, LifecycleRow, TenantRow
 from .placement import Wish
+from .reserved import Reserved
 from .resolve import normalise_host
 from .servers import Servers
 from .tenant import LifecycleEntry, Tenant
@@ -35,6 +36,7 @@ class Registry:
     servers: Servers
     clock: Callable[[], datetime]
     events: Events
+    reserved: Reserved
 
     # ── Reads ────────────────────────────────────────────────────────────
 
@@ -133,7 +135,8 @@ class Registry:
         claim: Callable[[str], Claim | None] = lambda _: None,
     ) -> TenantRow:
         """Add the tenant, placed and named but without a database yet, unless `claim` has a spare one on the server of this name."""
-        keys.check(key)
+        if self.reserved.has_key(keys.check(key)):
+            raise ReservedKey(key)
         hosts = list(dict.fromkeys(normalise_host(host) for host in domains))
         if session.scalar(_live(key)) is not None:
             raise TenantExists(key)

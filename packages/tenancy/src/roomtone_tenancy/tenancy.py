@@ -29,6 +29,7 @@ from .progress import Progress
 from .propagation import Propagation
 from .provisioners import Place
 from .provisioning import Seed
+from .reserved import Reserved
 from .secrecy import Secrets
 from .server import PoolLimits, Server
 from .tenant import LifecycleEntry, Tenant
@@ -42,6 +43,7 @@ class Tenancy:
         catalog: the control database; `schema.upgrade` has been run on it.
         servers: where tenant databases live, unless the catalog has them: see `servers.Servers`.
         placement: chooses the server of a new tenant; see `placement.Placement`.
+        reserved: keys and hosts that no tenant gets.
         migrations: a folder with `versions/`, the Alembic revisions of every tenant's database. No env.py is needed.
         metadata: the tenants' tables, for revisions that ask for `target_metadata`.
         keys: wraps the keys of the catalog's secrets: a `KeyRing`, `CallableKeys`, or the host's own.
@@ -68,6 +70,7 @@ class Tenancy:
         clock: Callable[[], datetime] = partial(datetime.now, UTC),
         pools: PoolLimits | None = None,
         placement: Placement = least_full,
+        reserved: Reserved = Reserved(),
         seed: Seed | None = None,
         spares: int = 0,
         cache_ttl_s: float = 2.0,
@@ -86,6 +89,7 @@ class Tenancy:
             clock=clock,
             limits=pools or PoolLimits(),
             placement=placement,
+            reserved=reserved,
             seed=seed,
             spares=spares,
             lookups=Lookups(
@@ -94,7 +98,7 @@ class Tenancy:
             lease_s=lease_s,
         )
         weakref.finalize(self, parts.lookups.stop, wait=False).atexit = False
-        self.servers, self.spares, self.domains = parts.servers, parts.spares, parts.domains
+        self.reserved, self.servers, self.spares, self.domains = reserved, parts.servers, parts.spares, parts.domains
         self._budgets, self._heart, self._lookups, self._registry = parts.budgets, parts.heart, parts.lookups, parts.registry
         self._provisioning, self._deletion, self._fleet = parts.provisioning, parts.deletion, parts.fleet
         made = parts.provisioning
@@ -120,7 +124,7 @@ class Tenancy:
             region: place it on a server of this region; anywhere if None.
 
         Raises:
-            BadKey, BadHost: they break the rules.
+            BadKey, BadHost: they break the rules; `ReservedKey` is a BadKey.
             TenantExists, DomainTaken: somebody has them; the transaction can go on.
             NoServer: no server can take it; the message counts why.
 

@@ -26,6 +26,7 @@ from .processes import Heart
 from .provisioners import provisioner_for
 from .provisioning import Provisioning, Seed
 from .registry import Registry
+from .reserved import Reserved
 from .revisions import Revisions
 from .server import PoolLimits, Server, ServerState
 from .servers import Servers
@@ -61,6 +62,7 @@ def assemble(
     clock: Callable[[], datetime],
     limits: PoolLimits,
     placement: Placement,
+    reserved: Reserved,
     seed: Seed | None,
     spares: int,
     lookups: Lookups,
@@ -72,7 +74,7 @@ def assemble(
     vault, events, budgets = Vault(keys), Events(), Budgets(limits)
     heart = Heart(catalog=catalog, clock=clock, budgets=budgets, limits=limits)
     known = Servers(lookups, given=servers, vault=vault, clock=clock, placement=placement)
-    registry = Registry(catalog=catalog, lookups=lookups, servers=known, clock=clock, events=events)
+    registry = Registry(catalog=catalog, lookups=lookups, servers=known, clock=clock, events=events, reserved=reserved)
     leases = Leases(catalog=catalog, clock=clock, ttl_s=lease_s)
     credentials = Credentials(catalog=catalog, vault=vault, clock=clock)
     revisions = Revisions(folder=migrations, metadata=metadata)

@@ -48,7 +48,7 @@ def why_not(services: Services, slug: str) -> str | None:
             return _("Use at most 40 characters.")
         case SlugFault.shape:
             return _("Use lower-case letters, digits and single hyphens.")
-        case SlugFault.reserved:
+        case None if services.database.tenancy.reserved.has_key(slug):
             return _("This name is kept for ourselves. Please choose another.")
         case None:
             return _("This address is taken. Please choose another.") if services.database.tenancy.exists(slug) else None

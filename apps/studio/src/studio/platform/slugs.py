@@ -9,11 +9,8 @@ from enum import StrEnum
 LENGTH_MIN = 3
 LENGTH_MAX = 40
 _SHAPE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-RESERVED = frozenset(
-    """admin api app assets auth autoconfig autodiscover backoffice billing blog cdn dashboard demo docs ftp help imap localhost
-    mail mx ns ns1 ns2 platform pop portal root roomtone security signin signup smtp static status stripe studio support test
-    webhooks www""".split()  # noqa: SIM905
-)
+OWN_NAMES = frozenset({"backoffice", "demo", "platform", "roomtone", "stripe", "studio"})
+"""Kept beside those that no tenant gets anywhere."""
 
 
 class SlugFault(StrEnum):
@@ -22,7 +19,6 @@ class SlugFault(StrEnum):
     too_short = "too_short"
     too_long = "too_long"
     shape = "shape"
-    reserved = "reserved"
 
 
 def slug_fault(slug: str) -> SlugFault | None:
@@ -37,7 +33,7 @@ def slug_fault(slug: str) -> SlugFault | None:
         return SlugFault.too_long
     if not _SHAPE.fullmatch(slug):
         return SlugFault.shape
-    return SlugFault.reserved if slug in RESERVED else None
+    return None
 
 
 def suggest_slug(name: str) -> str:
