@@ -112,9 +112,6 @@ def test_a_known_person_adds_a_second_studio(app, services, studio, wish, platfo
     ("slug", "said"),
     [("ab", "at least 3"), ("Not A Slug", "lower-case"), ("backoffice", "kept for ourselves"), ("www", "kept for ourselves")],
 )
-    ("slug", "said"),
-    [("ab", "at least 3"), ("Not A Slug", "lower-case"), ("backoffice", "kept for ourselves"), ("www", "kept for ourselves")],
-)
 def test_the_live_check_says_what_is_wrong(platform_client, slug: str, said: str) -> None:
     assert said in platform_client.get("/signup/slug", query_string={"slug": slug.lower() if slug == "ab" else slug}).text
 
