@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine, delete, insert, select
 from sqlalchemy.orm import Session
 
 from . import faults
@@ -51,7 +51,7 @@ class Credentials:
     def store(self, session: Session, tenant_id: str, role: str, sealed: Sealed) -> None:
         """Add the role's first password within the transaction."""
         values = {"key_id": sealed.key_id, "secret": sealed.data, "is_current": True, "created_at": self.clock()}
-        session.add(CredentialRow(tenant_id=tenant_id, role=role, **values))
+        session.connection().execute(insert(CredentialRow).values(tenant_id=tenant_id, role=role, **values))
 
     def current(self, tenant_id: str) -> Login | None:
         """The login to connect as; None when none is stored."""

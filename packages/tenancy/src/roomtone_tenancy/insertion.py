@@ -5,15 +5,32 @@ A savepoint would do the same on PostgreSQL; on SQLite, sqlite3's own handling o
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, literal
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute
 
 from .models import CatalogRow
+
+T = TypeVar("T")
 
 
 def insert_if_absent(connection: Connection, row: type[CatalogRow], **values: Any) -> bool:  # values are the row's own columns
     """Whether it was inserted; False when any unique constraint has it already. Waits for another transaction's insert to end."""
-    insert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert  # two unrelated classes
-    return connection.scalar(insert(row.__table__).values(values).on_conflict_do_nothing().returning(literal(1))) is not None
+    return connection.scalar(insert_into(connection, row).values(values).on_conflict_do_nothing().returning(literal(1))) is not None
+
+
+def insert_absent(
+    connection: Connection, row: type[CatalogRow], name: InstrumentedAttribute[T], rows: Sequence[Mapping[str, Any]]
+) -> set[T]:
+    """Insert many rows in their order; which names were absent. Otherwise as `insert_if_absent`."""
+    if not rows:
+        return set()
+    return set(connection.scalars(insert_into(connection, row).values(rows).on_conflict_do_nothing().returning(name)))
+
+
+def insert_into(connection: Connection, row: type[CatalogRow]) -> Any:  # either dialect's: two unrelated classes
+    """The dialect's own INSERT, for its `ON CONFLICT`."""
+    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(row)

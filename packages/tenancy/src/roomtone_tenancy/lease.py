@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Update, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Update, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from .errors import LeaseLost, OperationBusy
-from .insertion import insert_if_absent
+from .insertion import insert_into
 from .models import LeaseRow
 from .process import is_surely_dead, own_identity
 
@@ -73,26 +74,27 @@ class Leases:
 
     def _take(self, name: str) -> Lease:
         now = self.clock()
+        mine = {"owner": own_identity(), "expires_at": now + timedelta(seconds=self.ttl_s)}
         with self.catalog.begin() as connection:
-            self._ensure_row(connection, name, now)
-            row = connection.execute(select(LeaseRow.owner, LeaseRow.generation, LeaseRow.expires_at).where(LeaseRow.name == name)).one()
-            if row.owner is not None and row.expires_at > now and not is_surely_dead(row.owner):
-                raise OperationBusy(name, owner=row.owner)
-            lease = Lease(name=name, generation=row.generation + 1)
-            # Compare and set: of two that read the same generation one wins, on a database without row locks too.
-            taken = connection.execute(
-                update(LeaseRow)
-                .where(LeaseRow.name == name, LeaseRow.generation == row.generation)
-                .values(owner=own_identity(), generation=lease.generation, expires_at=now + timedelta(seconds=self.ttl_s))
-            )
-            if taken.rowcount != 1:
+            is_free = LeaseRow.owner.is_(None) | (LeaseRow.expires_at <= now)
+            generation = self._set(connection, name, mine, is_free)
+            if generation is None:
+                row = connection.execute(select(LeaseRow.owner, LeaseRow.generation).where(LeaseRow.name == name)).one()
+                if row.owner is not None and not is_surely_dead(row.owner):
+                    raise OperationBusy(name, owner=row.owner)
+                # Compare and set: of two that saw the same owner dead one wins.
+                generation = self._set(connection, name, mine, LeaseRow.generation == row.generation)
+            if generation is None:
                 raise OperationBusy(name, owner="another process, since this moment")
-        return lease
+        return Lease(name=name, generation=generation)
 
     @staticmethod
-    def _ensure_row(connection: Connection, name: str, now: datetime) -> None:
-        if connection.scalar(select(LeaseRow.name).where(LeaseRow.name == name)) is None:
-            insert_if_absent(connection, LeaseRow, name=name, generation=0, expires_at=now)
+    def _set(connection: Connection, name: str, mine: dict[str, Any], where: ColumnElement[bool]) -> int | None:
+        """Take it in one statement, of which the database does one at a time; None when somebody has it."""
+        insert = insert_into(connection, LeaseRow).values(name=name, generation=1, **mine)
+        taken = {**mine, "generation": LeaseRow.generation + 1}
+        statement = insert.on_conflict_do_update(index_elements=[LeaseRow.name], set_=taken, where=where).returning(LeaseRow.generation)
+        return cast("int | None", connection.scalar(statement))
 
     def _renew_until(self, lease: Lease, stop: threading.Event) -> None:
         while not stop.wait(self.ttl_s / 3):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, select, text
+from sqlalchemy import Engine, Select, insert, select, text
 from sqlalchemy.orm import Session
 
 from . import faults
@@ -53,12 +53,12 @@ class Operations:
             details: JSON values that every attempt has to know.
         """
         states = [*((name, StepState.DONE) for name in done), *((name, StepState.WAITING) for name in steps)]
-        rows = [StepRow(position=position, name=name, state=state) for position, (name, state) in enumerate(states)]
-        now = self.clock()
-        finished_at = None if steps else now
-        values = {"kind": kind, "details": dict(details or {}), "created_at": now, "finished_at": finished_at}
-        session.add(OperationRow(tenant_id=tenant_id, steps=rows, **values))
-        session.flush()
+        now, connection = self.clock(), session.connection()
+        wish = {"tenant_id": tenant_id, "kind": kind, "attempts": 0, "details": dict(details or {}), "created_at": now}
+        finished = {"finished_at": None if steps else now}
+        number = connection.scalar(insert(OperationRow).values(wish | finished).returning(OperationRow.id))
+        rows = [{"operation_id": number, "position": at, "name": name, "state": state} for at, (name, state) in enumerate(states)]
+        connection.execute(insert(StepRow), rows)
 
     def progress(self, tenant_id: str) -> Progress | None:
         """The tenant's latest operation; None when there never was one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from .claim import Claim
 from .context import Scope
 from .credentials import Credentials
 from .errors import DomainTaken, OperationBusy, ProvisioningFailed, TenantExists
-from .events import Events, SpareClaimed, StepFinished, StepStarted, TenantActivated, TenantRegistered
+from .events import Events, SpareClaimed, StepFinished, StepStarted, TenantActivated
 from .guard import TenantSession
 from .lease import Leases
 from .lifecycle import TenantState
@@ -25,7 +25,7 @@ from .models import TenantRow
 from .operations import Attempt, Listener, Operations
 from .provisioners import Place
 from .provisioners.stamp import STAMP
-from .registry import Registry, value_of_row
+from .registry import Registry
 from .revisions import Revisions
 from .sites import Sites
 from .spares import Spares
@@ -62,31 +62,28 @@ class Provisioning:
             claimed.extend([found] if found is not None else [])
             return found
 
+        left = self.steps_for_spare()
+        moves = [(TenantState.PROVISIONING, "took a spare database"), *([] if left else [(TenantState.ACTIVE, "provisioned")])]
         try:
-            row = self.registry.register(session, key, claim=claim, **wishes)
+            tenant = self.registry.register(session, key, claim=claim, claimed=moves, **wishes)
         except (TenantExists, DomainTaken) as error:
             for each in claimed:  # after DomainTaken its id is in use: the row of the tenant that was not to be
                 self.spares.put_back(session, each, is_ready=isinstance(error, TenantExists))
             raise
-        if not claimed:
-            self.operations.want(session, row.id, "provision", self.steps(row.server))
-        for each in claimed:
-            self._adopt(session, row, each)
-        tenant = value_of_row(row)
-        self.events.tell_after(session, TenantRegistered(tenant=tenant))
+        if claimed:
+            self._adopt(session, tenant, claimed[0], left)
+        else:
+            self.operations.want(session, tenant.id, "provision", self.steps(tenant.server))
         return tenant
 
-    def _adopt(self, session: Session, row: TenantRow, claim: Claim) -> None:
+    def _adopt(self, session: Session, tenant: Tenant, claim: Claim, left: Sequence[str]) -> None:
         """Let the tenant have what the spare had."""
         if claim.role is not None and claim.sealed is not None:
-            self.credentials.store(session, row.id, claim.role, claim.sealed)
-        left = self.steps_for_spare()
-        self.operations.want(session, row.id, "provision", left, done=["claim"])
-        self.events.tell_after(session, SpareClaimed(tenant=value_of_row(row)))
-        self.registry.move(session, row.key, TenantState.PROVISIONING, reason="took a spare database", actor="system")
+            self.credentials.store(session, tenant.id, claim.role, claim.sealed)
+        self.operations.want(session, tenant.id, "provision", left, done=["claim"])
+        self.events.tell_after(session, SpareClaimed(tenant=tenant))
         if not left:
-            self.registry.move(session, row.key, TenantState.ACTIVE, reason="provisioned", actor="system")
-            self.events.tell_after(session, TenantActivated(tenant=value_of_row(row)))
+            self.events.tell_after(session, TenantActivated(tenant=tenant))
 
     def steps(self, server: str | None) -> list[str]:
         """The steps for a tenant on this server, in order."""

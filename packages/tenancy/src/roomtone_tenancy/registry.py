@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Engine, Select, delete, select
+from sqlalchemy import ColumnElement, Engine, delete, insert, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from . import key as keys
 from .changes import EVERYTHING, Change
 from .claim import Claim
 from .errors import DomainTaken, ReservedKey, TenantExists, TenantUnavailable, UnknownHost, UnknownTenant
-from .events import Events, StateChanged
-from .insertion import insert_if_absent
+from .events import Events, StateChanged, TenantRegistered
+from .insertion import insert_absent, insert_if_absent
 from .lifecycle import TenantState, check_move
 from .lookups import Lookups, value_of
 from .models import DomainRow, InstallationRow, LifecycleRow, TenantRow
@@ -37,6 +41,7 @@ class Registry:
     clock: Callable[[], datetime]
     events: Events
     reserved: Reserved
+    _installation: list[str] = field(default_factory=list)
 
     # ── Reads ────────────────────────────────────────────────────────────
 
@@ -117,10 +122,12 @@ class Registry:
         """Read everything from the catalog again."""
         self.lookups.changes.publish(EVERYTHING)
 
-    def installation(self) -> str:
-        """The name that this catalog's databases carry."""
-        with Session(self.catalog) as session:
-            return session.scalars(select(InstallationRow.name)).one()
+    def installation(self, session: Session | None = None) -> str:
+        """The name that this catalog's databases carry; it never changes. Read within the session's transaction, if one is given."""
+        if not self._installation:
+            with nullcontext(session) if session is not None else Session(self.catalog) as reading:
+                self._installation.append(reading.scalars(select(InstallationRow.name)).one())
+        return self._installation[0]
 
     # ── Writes: they flush; the host commits ─────────────────────────────
 
@@ -133,46 +140,63 @@ class Registry:
         metadata: Mapping[str, Any] | None,
         region: str | None,
         claim: Callable[[str], Claim | None] = lambda _: None,
-    ) -> TenantRow:
-        """Add the tenant, placed and named but without a database yet, unless `claim` has a spare one on the server of this name."""
+        claimed: Sequence[tuple[TenantState, str]] = (),
+    ) -> Tenant:
+        """Add the tenant, placed and named but without a database yet, unless `claim` has a spare one on the server of this name.
+
+        Args:
+            claimed: the moves, with their reasons, that a tenant with a spare makes at once.
+        """
         if self.reserved.has_key(keys.check(key)):
             raise ReservedKey(key)
         hosts = list(dict.fromkeys(normalise_host(host) for host in domains))
-        if session.scalar(_live(key)) is not None:
-            raise TenantExists(key)
-        for taken in session.scalars(select(DomainRow.host).where(DomainRow.host.in_(hosts)).limit(1)) if hosts else ():
-            raise DomainTaken(taken)
-        now, server = self.clock(), self.servers.place(session, Wish(key=key, region=region))
+        self._refuse_taken(session, key, hosts)
+        server = self.servers.place(session, Wish(key=key, region=region))
         spare = claim(server)
-        tenant_id = spare.id if spare else uuid.uuid4().hex
-        values = {
-            "id": tenant_id,
-            "key": key,
-            "state": TenantState.REQUESTED,
-            "server": server,
-            "database": spare.database if spare else keys.opaque_name(session.scalars(select(InstallationRow.name)).one()),
-            "revision": spare.revision if spare else None,
-            "epoch": 1,
-            "metadata": dict(metadata or {}),
-            "created_at": now,
-            "updated_at": now,
-        }
-        if not insert_if_absent(session.connection(), TenantRow, **values):
-            raise TenantExists(key)
-        row = session.get_one(TenantRow, tenant_id)
-        try:
-            for position, host in enumerate(hosts):
-                self._add_host(session, row, host, is_primary=position == 0)
-        except DomainTaken:  # in this moment; half a tenant must not stay in a transaction that goes on
-            session.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant_id))
-            row.state, row.database, row.revision = TenantState.DELETED, None, None
-            self._log(session, row, before=None, reason="its host was taken", actor="system")
-            session.flush()
-            raise
-        self._log(session, row, before=None, reason="registered", actor="system")
-        session.refresh(row)
-        self.forget_after(session, row, *hosts)
-        return row
+        moves = [(TenantState.REQUESTED, "registered"), *(claimed if spare else ())]
+        tenant = Tenant(
+            id=spare.id if spare else uuid.uuid4().hex,
+            key=key,
+            state=moves[-1][0],
+            domains=(*hosts[:1], *sorted(hosts[1:])),
+            revision=spare.revision if spare else None,
+            database=spare.database if spare else keys.opaque_name(self.installation(session)),
+            server=server,
+            metadata=MappingProxyType(json.loads(json.dumps(dict(metadata or {})))),
+            epoch=len(moves),
+            created_at=self.clock().astimezone(UTC),
+        )
+        self._insert(session, tenant)
+        self._log(session, tenant.id, moves)
+        self.events.tell_after(session, TenantRegistered(tenant=tenant))
+        for (before, _), (after, reason) in pairwise(moves):
+            self.events.tell_after(session, StateChanged(tenant=tenant, before=before, after=after, reason=reason, actor="system"))
+        self.forget_after(session, tenant, *hosts)
+        return tenant
+
+    def _refuse_taken(self, session: Session, key: str, hosts: Sequence[str]) -> None:
+        same_key = select(literal("").label("host")).where(_is_live(key))
+        for (host,) in session.execute(union_all(same_key, select(DomainRow.host).where(DomainRow.host.in_(hosts)))):
+            raise DomainTaken(host) if host else TenantExists(key)
+
+    def _insert(self, session: Session, tenant: Tenant) -> None:
+        """Add its row and its hosts. Somebody may be faster with either: half a tenant must not stay in a transaction that goes on."""
+        connection, now = session.connection(), tenant.created_at
+        values = {name: getattr(tenant, name) for name in ("id", "key", "state", "server", "database", "revision", "epoch", "created_at")}
+        if not insert_if_absent(connection, TenantRow, **values, metadata=dict(tenant.metadata), updated_at=now):
+            raise TenantExists(tenant.key)
+        # In one order, or two transactions that want the same hosts could wait for one another.
+        rows = [
+            {"host": host, "tenant_id": tenant.id, "is_primary": host == tenant.domains[0], "created_at": now}
+            for host in sorted(tenant.domains)
+        ]
+        inserted = insert_absent(connection, DomainRow, DomainRow.host, rows)
+        for taken in set(tenant.domains) - inserted:
+            connection.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant.id))
+            undone = {"state": TenantState.DELETED, "database": None, "revision": None}
+            connection.execute(update(TenantRow).where(TenantRow.id == tenant.id).values(undone))
+            self._log(session, tenant.id, [(TenantState.DELETED, "its host was taken")])
+            raise DomainTaken(taken)
 
     def move(self, session: Session, key: str, after: TenantState, *, reason: str, actor: str) -> Tenant:
         """Change the state, log it, raise the epoch; nothing happens when it is that state already.
@@ -187,8 +211,8 @@ class Registry:
             check_move(key, before, after)
             row.state, row.updated_at = after, self.clock()
             row.epoch += 1
-            self._log(session, row, before=before, reason=reason, actor=actor)
             session.flush()
+            self._log(session, row.id, [(after, reason)], before=before, actor=actor)
             self.events.tell_after(session, StateChanged(tenant=value_of_row(row), before=before, after=after, reason=reason, actor=actor))
         self.forget_after(session, row)
         return value_of_row(row)
@@ -217,12 +241,12 @@ class Registry:
         Raises:
             UnknownTenant: there is none.
         """
-        row = session.scalar(_live(key).with_for_update().execution_options(populate_existing=True))
+        row = session.scalar(select(TenantRow).where(_is_live(key)).with_for_update().execution_options(populate_existing=True))
         if row is None:
             raise UnknownTenant(key)
         return row
 
-    def forget_after(self, session: Session, row: TenantRow, *hosts: str) -> None:
+    def forget_after(self, session: Session, row: TenantRow | Tenant, *hosts: str) -> None:
         """Drop what is cached of the tenant, and of hosts that it gets or loses, when the session's transaction ends."""
         self.lookups.changes.publish_after(session, Change(tenant=row.id, key=row.key), *(Change(host=host) for host in hosts))
 
@@ -238,12 +262,28 @@ class Registry:
         if not insert_if_absent(session.connection(), DomainRow, **values):
             raise DomainTaken(host)
 
-    def _log(self, session: Session, row: TenantRow, *, before: TenantState | None, reason: str, actor: str) -> None:
-        session.add(LifecycleRow(tenant_id=row.id, at=self.clock(), before=before, after=row.state, reason=reason, actor=actor))
+    def _log(
+        self,
+        session: Session,
+        tenant_id: str,
+        moves: Sequence[tuple[TenantState, str]],
+        *,
+        before: TenantState | None = None,
+        actor: str = "system",
+    ) -> None:
+        """Write down one move after the other, with its reason."""
+        now, states = self.clock(), [before, *(after for after, _ in moves)]
+        session.connection().execute(
+            insert(LifecycleRow),
+            [
+                {"tenant_id": tenant_id, "at": now, "before": came_from, "after": after, "reason": reason, "actor": actor}
+                for came_from, (after, reason) in zip(states, moves, strict=False)
+            ],
+        )
 
 
-def _live(key: str) -> Select[TenantRow]:
-    return select(TenantRow).where(TenantRow.key == key, TenantRow.state != TenantState.DELETED)
+def _is_live(key: str) -> ColumnElement[bool]:
+    return (TenantRow.key == key) & (TenantRow.state != TenantState.DELETED)
 
 
 def value_of_row(row: TenantRow) -> Tenant:

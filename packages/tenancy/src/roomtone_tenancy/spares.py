@@ -149,11 +149,9 @@ class Spares:
             Keeps the server's template from being replaced until the transaction ends: who migrates the fleet sees this tenant, or this
             transaction sees the newer head and takes nothing.
         """
-        if session.scalar(select(SpareRow.id).where(SpareRow.server == server, self._is_claimable()).limit(1)) is None:
-            return None
-        head = self.templates.revisions.head
-        at_head = select(TemplateRow.database).where(TemplateRow.server == server, TemplateRow.revision == head).with_for_update(read=True)
-        if session.scalar(at_head.limit(1)) is None:
+        at_head = (TemplateRow.server == server) & (TemplateRow.revision == self.templates.revisions.head)
+        is_ready = select(SpareRow.id).where(SpareRow.server == server, self._is_claimable()).exists()
+        if session.scalar(select(TemplateRow.database).where(at_head, is_ready).limit(1).with_for_update(read=True)) is None:
             return None
         mine = (
             select(SpareRow.id)
