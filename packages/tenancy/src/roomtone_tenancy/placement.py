@@ -21,6 +21,11 @@ class Candidate:
     tenants: int
 
     @property
+    def free(self) -> int:
+        """How many more it can take; less than 0 where it has more than it should."""
+        return self.capacity - self.tenants
+
+    @property
     def share(self) -> float:
         """How full it is, from 0 to 1."""
         return self.tenants / self.capacity if self.capacity else 1.0
@@ -38,12 +43,12 @@ class Placement(Protocol):
     """Chooses among servers that accept tenants, have room and are in the region asked for; there is at least one."""
 
     def __call__(self, candidates: Sequence[Candidate], wish: Wish) -> str | None:
-        """The name of one of them, None to refuse them all. Called with the servers locked: ask nobody."""
+        """The name of one of them, None to refuse them all. Called within the registration's transaction: ask nobody."""
 
 
 def least_full(candidates: Sequence[Candidate], wish: Wish) -> str | None:  # noqa: ARG001 -- a Placement sees the wish
     """The one with the smallest share of its capacity taken; of equals the roomiest, then the first by name."""
-    return min(candidates, key=lambda each: (each.share, each.tenants - each.capacity, each.name)).name
+    return min(candidates, key=lambda each: (each.share, -each.free, each.name)).name
 
 
 def refusal(candidate: Candidate, wish: Wish) -> str | None:
@@ -52,7 +57,7 @@ def refusal(candidate: Candidate, wish: Wish) -> str | None:
         return str(candidate.state)
     if wish.region is not None and wish.region not in candidate.regions:
         return "in other regions"
-    return "full" if candidate.tenants >= candidate.capacity else None
+    return "full" if candidate.free <= 0 else None
 
 
 def choose(candidates: Sequence[Candidate], wish: Wish, placement: Placement) -> tuple[str | None, Mapping[str, int]]:

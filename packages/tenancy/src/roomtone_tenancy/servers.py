@@ -6,21 +6,24 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.orm import Session
 
+from . import places
 from .changes import EVERYTHING, Change
 from .errors import CatalogUnavailable, NoServer, ServerDisabled, ServerExists
 from .insertion import insert_if_absent
 from .lifecycle import TenantState
 from .lookups import Lookups
 from .models import ServerRow, TenantRow
-from .placement import Candidate, Placement, Wish, choose
+from .placement import Candidate, Placement, Wish, choose, refusal
 from .server import Server, ServerState
 from .vault import Sealed, Vault
 
+PLACE_ATTEMPTS_MAX = 10  # each finds a server that was full only by then
 _SEALED = ("url", "settings", "runtime_url", "pooling")
 
 
@@ -112,7 +115,7 @@ class Servers:
         self._set_state(session, name, ServerState.ACCEPTING)
 
     def drain(self, session: Session, name: str) -> None:
-        """Place no new tenants on it; those that it has go on. Otherwise as `accept`."""
+        """Place no new tenants on it, after those that are just being placed; those that it has go on. Otherwise as `accept`."""
         self._set_state(session, name, ServerState.DRAINING)
 
     def disable(self, session: Session, name: str) -> None:
@@ -122,12 +125,7 @@ class Servers:
     def list(self) -> tuple[ServerStatus, ...]:
         """All of them by name, read from the catalog."""
 
-        def read(connection: Any) -> tuple[ServerStatus, ...]:
-            rows = {row.name: row for row in connection.execute(select(ServerRow.__table__))}
-            counts = {row.server: row.tenants for row in connection.execute(_COUNTS)}
-            return tuple(self._status(name, rows.get(name), counts.get(name, 0)) for name in sorted(rows.keys() | self._given.keys()))
-
-        return self._lookups.read(read)
+        return self._lookups.read(lambda connection: tuple(self._statuses(connection)))
 
     # ── For this package ─────────────────────────────────────────────────
 
@@ -156,42 +154,51 @@ class Servers:
         return [each.name for each in self.list() if each.state is not ServerState.DISABLED and each.source != "nowhere"]
 
     def place(self, session: Session, wish: Wish) -> str:
-        """The server for a new tenant. Locks them all until the transaction ends: who comes next counts this tenant too.
+        """The server for a new tenant, which has a place for it until the transaction ends; see `places.take` for who waits.
 
         Raises:
             NoServer: none can take it; it says why.
         """
-        candidates = self._candidates(session)
-        name, refusals = choose(candidates, wish, self._placement)
-        if name is None:
-            raise NoServer(refusals=refusals)
-        return name
+        connection = session.connection()
+        if connection.dialect.name == "sqlite":  # whoever writes first holds the whole catalog, so that what is counted stays
+            connection.execute(update(ServerRow).values(name=ServerRow.name))
+        for _ in range(PLACE_ATTEMPTS_MAX):
+            candidates = {each.name: each for each in self._candidates(connection)}
+            name, refusals = choose(list(candidates.values()), wish, self._placement)
+            if name is None:
+                raise NoServer(refusals=refusals)
+            if places.take(connection, name, partial(self._room, connection, name, wish), expected=candidates[name].free):
+                return name
+        raise NoServer(refusals={"full by the time it was chosen": PLACE_ATTEMPTS_MAX})
 
-    def _candidates(self, session: Session) -> Sequence[Candidate]:
-        known = set(session.scalars(select(ServerRow.name)))
-        for server in self._given.values():
-            if server.name not in known:
-                self._ensure_row(session, server)
-        if session.connection().dialect.name == "sqlite":  # no row locks: whoever writes first holds the whole catalog
-            session.connection().execute(update(ServerRow).values(name=ServerRow.name))
-        rows = session.execute(select(ServerRow.__table__).order_by(ServerRow.name).with_for_update(key_share=True)).all()
-        counts = {row.server: row.tenants for row in session.execute(_COUNTS)}
-        statuses = [self._status(row.name, row, counts.get(row.name, 0)) for row in rows]
+    def _candidates(self, connection: Connection, only: str | None = None) -> Sequence[Candidate]:
         return [
             Candidate(name=each.name, state=each.state, capacity=each.capacity, regions=each.regions, tenants=each.tenants)
-            for each in statuses
+            for each in self._statuses(connection, only)
             if each.source != "nowhere"
         ]
 
+    def _room(self, connection: Connection, name: str, wish: Wish) -> int:
+        return sum(each.free for each in self._candidates(connection, name) if refusal(each, wish) is None)
+
+    def _statuses(self, connection: Connection, only: str | None = None) -> Sequence[ServerStatus]:
+        wanted, counted = select(ServerRow.__table__), _COUNTS
+        if only is not None:
+            wanted, counted = wanted.where(ServerRow.name == only), counted.where(TenantRow.server == only)
+        rows = {row.name: row for row in connection.execute(wanted)}
+        counts = {row.server: row.tenants for row in connection.execute(counted)}
+        names = {only} if only is not None else rows.keys() | self._given.keys() | counts.keys() - {None}
+        return [self._status(name, rows.get(name), counts.get(name, 0)) for name in sorted(names)]
+
     def _status(self, name: str, row: Any, tenants: int) -> ServerStatus:  # a row of the table, or None
-        given = self._given.get(name)
+        known = self._given.get(name) or row
         return ServerStatus(
             name=name,
             state=ServerState(row.state) if row is not None else ServerState.ACCEPTING,
-            capacity=row.capacity if given is None else given.capacity,
-            regions=tuple(row.regions) if given is None else given.regions,
+            capacity=known.capacity if known is not None else 0,
+            regions=tuple(known.regions) if known is not None else (),
             tenants=tenants,
-            source="code" if given is not None else "nowhere" if row.secret is None else "catalog",
+            source="code" if name in self._given else "catalog" if row is not None and row.secret is not None else "nowhere",
         )
 
     def _read(self, name: str) -> _Known | None:
@@ -205,6 +212,7 @@ class Servers:
     def _set_state(self, session: Session, name: str, state: ServerState) -> None:
         if name in self._given:
             self._ensure_row(session, self._given[name])
+        places.wait_for_all(session.connection(), name)
         row = self._row(session, name)
         row.state, row.updated_at = state, self._clock()
         self._changed(session, name)
@@ -216,7 +224,7 @@ class Servers:
         return row
 
     def _ensure_row(self, session: Session, server: Server) -> None:
-        """A row for a server in code, for its state and for the lock on it."""
+        """A row for a server in code, for its state."""
         values = {"capacity": server.capacity, "regions": list(server.regions), "created_at": self._clock(), "updated_at": self._clock()}
         insert_if_absent(session.connection(), ServerRow, name=server.name, state=ServerState.ACCEPTING, **values)
 

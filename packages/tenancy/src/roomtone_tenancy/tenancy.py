@@ -129,8 +129,8 @@ class Tenancy:
             NoServer: no server can take it; the message counts why.
 
         Effects:
-            Flushes, and locks the servers until the host commits; the host then runs `provision`. With a spare database the tenant is
-            active at once, unless it is to be seeded.
+            Flushes; the host commits, and then runs `provision`. With a spare database the tenant is active at once, unless it is to
+            be seeded. Others may register meanwhile; only the last `SIDE_BY_SIDE_MAX` places on a server are given out one by one.
         """
         self._require_control(session)
         return self._provisioning.register(session, key, domains=domains, metadata=metadata, region=region)
