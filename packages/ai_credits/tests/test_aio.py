@@ -54,12 +54,12 @@ def test_a_call_that_reports_nothing_is_charged_as_estimated(ledger, funded):
     assert ledger.balance(funded).available == 40
 
 
-def test_a_cancelled_call_gives_its_hold_back(ledger, funded):
+def test_a_cancelled_call_costs_what_went_in(ledger, funded):
     async def work(credits_):
         has_begun = asyncio.Event()
 
         async def turn():
-            async with credits_.meter(funded, model="unit", estimate=Usage(input_tokens=60), key="turn"):
+            async with credits_.meter(funded, model="unit", estimate=Usage(input_tokens=60, output_tokens=9), key="turn"):
                 has_begun.set()
                 await asyncio.Event().wait()
 
@@ -69,7 +69,7 @@ def test_a_cancelled_call_gives_its_hold_back(ledger, funded):
         await asyncio.gather(task, return_exceptions=True)
         return (await credits_.balance(funded)).available
 
-    assert run(work, ledger) == 100
+    assert run(work, ledger) == 40
 
 
 def test_a_settlement_whose_task_is_cancelled_is_charged_once(ledger, funded):
@@ -92,7 +92,11 @@ def test_a_hold_nobody_made_is_unknown(ledger):
         run(lambda credits_: credits_.release("none"), ledger)
 
 
-@pytest.mark.parametrize("verb", [name for name, member in vars(Verbs).items() if not name.startswith("_") and callable(member)])
+# Half a transfer each: the facades have the whole.
+HALVES = {"transfer_out", "transfer_in"}
+
+
+@pytest.mark.parametrize("verb", sorted({name for name, _ in inspect.getmembers(Verbs, inspect.isfunction) if name[0] != "_"} - HALVES))
 def test_both_facades_have_every_verb_with_its_arguments(verb):
     wanted = inspect.signature(getattr(Verbs, verb))
 
@@ -106,7 +110,7 @@ def test_a_cancelled_stream_is_charged_by_the_declared_policy(ledger, funded, se
 
         async def turn():
             estimate = Usage(input_tokens=10)
-            async with credits_.meter(funded, model="unit", estimate=estimate, key="turn", on_failure=OnFailure.estimate) as call:
+            async with credits_.meter(funded, model="unit", estimate=estimate, key="turn", on_cancel=OnFailure.estimate) as call:
                 if seen:
                     assert await call.observe(Usage(input_tokens=seen))
                 has_begun.set()

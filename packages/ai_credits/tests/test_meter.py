@@ -1,7 +1,9 @@
+import asyncio
+
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from roomtone_ai_credits import OnFailure, Usage, errors
+from roomtone_ai_credits import Usage, errors
 from roomtone_ai_credits.meter import Meter
 
 
@@ -31,12 +33,30 @@ def test_a_call_that_reports_no_usage_is_charged_as_estimated(ledger, account, m
     assert (call.charged, available(ledger, account)) == (60, 40)
 
 
-@pytest.mark.parametrize("problem", [RuntimeError, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("problem", [RuntimeError, MemoryError, SystemExit])
 def test_a_call_that_fails_costs_nothing(ledger, account, meter, problem):
     with pytest.raises(problem), meter() as call:
         raise problem
 
     assert (call.charged, available(ledger, account)) == (None, 100)
+
+
+@pytest.mark.parametrize("problem", [GeneratorExit, KeyboardInterrupt, TimeoutError, asyncio.CancelledError])
+@pytest.mark.parametrize(("seen", "charged"), [(None, 60), (70, 70)])
+def test_a_call_nobody_waits_for_any_more_costs_what_went_in_at_least(ledger, account, meter, problem, seen, charged):
+    def turn():
+        estimate = Usage(input_tokens=60, output_tokens=10)
+        with ledger.meter(account, model="unit", estimate=estimate, key="turn") as call:
+            calls.append(call)
+            if seen:
+                call.observe(Usage(input_tokens=seen))
+            raise problem
+
+    calls = []
+    with pytest.raises(problem):
+        turn()
+
+    assert (calls[0].charged, available(ledger, account)) == (charged, 100 - charged)
 
 
 def test_a_failure_after_settling_changes_nothing(ledger, account, meter):
@@ -141,7 +161,7 @@ def test_a_stream_that_is_cut_is_charged_by_the_declared_policy(ledger, account,
         ledger.grant(session, account, amount=100, key="fund")
 
     def turn():
-        with ledger.meter(account, model="unit", estimate=Usage(input_tokens=60), key="turn", on_failure=OnFailure(policy)) as call:
+        with ledger.meter(account, model="unit", estimate=Usage(input_tokens=60), key="turn", on_failure=policy, on_cancel=policy) as call:
             calls.append(call)
             if seen:
                 call.observe(Usage(input_tokens=seen))

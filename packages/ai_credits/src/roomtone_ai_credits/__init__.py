@@ -4,10 +4,12 @@ from .aio import AsyncAiCredits, AsyncMeter
 from .amount import CREDIT, parse, show
 from .credits import AiCredits, Within, utc_now
 from .entries import EntryKind
-from .grants import Grant
-from .holds import Explanation, Hold, HoldState, Settlement
+from .grants import Clawback, Grant
+from .holds import Explanation, Hold, HoldState, Overrun, Settlement
+from .limits import Limit, Scope, Window
 from .lots import Lot, LotKind
 from .meter import Meter, OnFailure
+from .notices import Event, EventKind
 from .pricing import ModelRate, RateCard, Step
 from .reading import Balance, EntryView
 from .usage import Usage
@@ -19,22 +21,29 @@ __all__ = [
     "AsyncAiCredits",
     "AsyncMeter",
     "Balance",
+    "Clawback",
     "EntryKind",
     "EntryView",
+    "Event",
+    "EventKind",
     "Explanation",
     "Grant",
     "Hold",
     "HoldState",
+    "Limit",
     "Lot",
     "LotKind",
     "Meter",
     "ModelRate",
     "OnFailure",
+    "Overrun",
     "RateCard",
+    "Scope",
     "Settlement",
     "Step",
     "Usage",
     "Verification",
+    "Window",
     "Within",
     "parse",
     "show",

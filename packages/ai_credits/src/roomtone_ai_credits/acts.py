@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from . import noticing
 from .books import Books
 
 A = TypeVar("A")
@@ -18,6 +19,7 @@ class Act(Generic[A]):
     Attributes:
         plan: changes the books and returns the answer, or raises and is undone. It may be planned again, on other books.
         account: None when only a hold's id is known.
+        subjects: whose limits matter, beside those of the holds.
     """
 
     plan: Callable[[Books], A]
@@ -25,6 +27,7 @@ class Act(Generic[A]):
     entry_keys: tuple[str, ...] = ()
     hold_keys: tuple[str, ...] = ()
     hold_ids: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +45,20 @@ class Outcome:
         return self.answer
 
 
+def plan(books: Books, act: Act[A]) -> A:
+    """Plan one act, and notice what the host is to be told of it."""
+    answer = act.plan(books)
+    noticing.look(books)
+    return answer
+
+
 def carry_out(books: Books, acts: Sequence[Act[Any]]) -> list[Outcome]:
     """Plan acts one after the other; one that raises leaves the books as it found them, and its neighbours unharmed."""
     outcomes = []
     for act in acts:
         mark = books.mark()
         try:
-            outcomes.append(Outcome(answer=act.plan(books)))
+            outcomes.append(Outcome(answer=plan(books, act)))
         except Exception as problem:  # noqa: BLE001  # it is raised again, to the caller it belongs to
             books.undo(mark)
             outcomes.append(Outcome(problem=problem))

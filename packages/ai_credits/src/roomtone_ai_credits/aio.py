@@ -14,6 +14,7 @@ from .acts import Act, Outcome
 from .combiner import BATCH_MAX, QUEUE_MAX
 from .credits import AiCredits
 from .errors import InsufficientCredits, LedgerBusy
+from .grants import Grant
 from .holds import Hold, Settlement
 from .meter import OnFailure, Watch
 from .reading import Balance, EntryView
@@ -62,6 +63,15 @@ class AsyncAiCredits:
     charge = _awaited(Verbs.charge)
     grow = _awaited(Verbs.grow)
     explain = _awaited(Verbs.explain)
+    max_affordable = _awaited(Verbs.max_affordable)
+    claw_back = _awaited(Verbs.claw_back)
+    set_limit = _awaited(Verbs.set_limit)
+    remove_limit = _awaited(Verbs.remove_limit)
+    set_alerts = _awaited(Verbs.set_alerts)
+    set_top_up = _awaited(Verbs.set_top_up)
+    remove_top_up = _awaited(Verbs.remove_top_up)
+    pay_top_up = _awaited(Verbs.pay_top_up)
+    fail_top_up = _awaited(Verbs.fail_top_up)
 
     def meter(
         self,
@@ -72,11 +82,33 @@ class AsyncAiCredits:
         key: str,
         user: str | None = None,
         feature: str | None = None,
+        team: str | None = None,
+        api_key: str | None = None,
+        at_least: Usage | None = None,
+        parent: str | None = None,
         on_failure: OnFailure = OnFailure.release,
+        on_cancel: OnFailure = OnFailure.prompt,
     ) -> AsyncMeter:
         """Wrap a model call, as `AiCredits.meter` does, in an `async with`."""
-        take = functools.partial(self.hold, account, model=model, estimate=estimate, key=key, user=user, feature=feature)
-        return AsyncMeter(self, take, on_failure)
+        take = functools.partial(
+            self.hold,
+            account,
+            model=model,
+            estimate=estimate,
+            key=key,
+            user=user,
+            feature=feature,
+            team=team,
+            api_key=api_key,
+            at_least=at_least,
+            parent=parent,
+        )
+        return AsyncMeter(self, take, Watch(on_failure, on_cancel))
+
+    async def transfer(self, source: str, target: str, *, amount: int, key: str, reason: str, actor: str) -> Grant:
+        """Move available credit to another account; see `AiCredits.transfer`."""
+        give = functools.partial(self.credits.transfer, amount=amount, key=key, reason=reason, actor=actor)
+        return await self._in_thread(give, None, source, target)
 
     async def balance(self, account: str) -> Balance:
         """Tell what an account has now."""
@@ -156,8 +188,8 @@ class _Ticket:
 class AsyncMeter:
     """The context manager `AsyncAiCredits.meter` returns. It does what `Meter` does, and finishes also when its task is cancelled."""
 
-    def __init__(self, credits_: AsyncAiCredits, take: Callable[[], Awaitable[Hold]], on_failure: OnFailure) -> None:
-        self._credits, self._take, self._watch = credits_, take, Watch(on_failure)
+    def __init__(self, credits_: AsyncAiCredits, take: Callable[[], Awaitable[Hold]], watch: Watch) -> None:
+        self._credits, self._take, self._watch = credits_, take, watch
         self._hold: Hold | None = None
         self.charged: int | None = None
         """Micro-credits charged; None until settled."""
@@ -194,7 +226,7 @@ class AsyncMeter:
     async def __aexit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
         if self._watch.is_over(self.hold):
             return
-        is_charged, usage = self._watch.to_charge(has_failed=kind is not None)
+        is_charged, usage = self._watch.to_charge(self.hold, problem)
         if is_charged:
             await self.settle(usage)
         else:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import IdempotencyConflict
 from .holds import Hold, HoldState
+from .limits import Limit, Tally
 from .lots import PRIORITY, Lot, LotKind, take
+from .notices import Alert, Event, EventKind, TopUp
 from .periods import Allowance
 from .pricing import NANO_PER_MICRO
 
@@ -33,6 +36,17 @@ class Books:
     lots: dict[int, Lot] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     allowances: list[Allowance] = field(default_factory=list)
+    limits: dict[tuple[str, str], Limit] = field(default_factory=dict)
+    """By name and subject, as far as loaded."""
+    limit_count: int = 0
+    """How many limits the account has, also those not loaded."""
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    """By key, as far as loaded."""
+    alerts: tuple[Alert, ...] = ()
+    top_up: TopUp | None = None
+    events: list[Event] = field(default_factory=list)
+    """What is to be told of what was booked since they were loaded."""
+    event_count: int = 0
     entries: list[Entry] = field(default_factory=list)
     """What was booked since they were loaded."""
     past: dict[str, Entry] = field(default_factory=dict)
@@ -108,6 +122,26 @@ class Books:
         self.holds[hold.id] = hold
         self._hold_ids[hold.key] = hold.id
 
+    def give_back(self, hold: Hold, slices: Mapping[int, int]) -> None:
+        """Let go of what a hold promises: to the open hold it was taken from, or else to everybody."""
+        parent = self.holds.get(hold.parent_id) if hold.parent_id else None
+        if parent is None or parent.state is not HoldState.open:
+            self.promise(slices, -1)
+            return
+        self.keep(parent.with_slices(slices))
+        self.count_held(parent.limits, sum(slices.values()))
+
+    def count_held(self, tallies: Iterable[str], amount: int) -> None:
+        """Count credit as held, or with a negative amount as no longer held."""
+        for key in tallies:
+            tally = self.tallies[key]
+            self.tallies[key] = replace(tally, held=tally.held + amount)
+
+    def tell(self, kind: EventKind, **data: Any) -> None:  # Any: each kind of event has facts of its own
+        """Write down something the host is to be told."""
+        self.event_count += 1
+        self.events.append(Event(account=self.account, number=self.event_count, at=self.now, kind=kind, data=data))
+
     def hold_of(self, key: str) -> Hold | None:
         """Return the hold with `key`, whatever became of it; None when there is none among those loaded."""
         return self.holds.get(self._hold_ids.get(key, ""))
@@ -126,6 +160,9 @@ class Books:
             lots=dict(self.lots),
             holds=dict(self.holds),
             allowances=list(self.allowances),
+            limits=dict(self.limits),
+            tallies=dict(self.tallies),
+            events=list(self.events),
             entries=list(self.entries),
             past=dict(self.past),
             _hold_ids=dict(self._hold_ids),
@@ -197,16 +234,45 @@ class Books:
         self._repay()
 
     def _end_holds(self) -> None:
-        for hold in self.open_holds:
+        # Those that others were taken from come last, so that what is given back to them ends with them.
+        for hold_id in [hold.id for hold in sorted(self.open_holds, key=lambda hold: hold.held_at, reverse=True)]:
+            hold = self.holds[hold_id]
             if hold.expires_at <= self.now:
-                self.promise(hold.slices, -1)
+                self.count_held(hold.limits, -hold.amount)
+                self.give_back(hold, hold.slices)
                 self.keep(replace(hold, state=HoldState.expired, slices={}))
 
     def _expire_lots(self) -> None:
-        for lot in sorted(self.lots.values(), key=Lot.burn_order):
+        for number in [lot.number for lot in sorted(self.lots.values(), key=Lot.burn_order)]:
+            lot = self.lots[number]
             if lot.free and lot.is_dead(self.now):
-                sides = [Posting(book=Book.lot, lot=lot.number, amount=-lot.free), Posting(book=Book.expired, amount=lot.free)]
+                rolled = self._roll(lot)
+                kept = sum(side.amount for side in rolled)
+                sides = [Posting(book=Book.lot, lot=number, amount=-lot.free), *rolled]
+                sides.append(Posting(book=Book.expired, amount=lot.free - kept))
                 self.post(EntryKind.expiry, f"expiry:{self.seq + 1}", sides)
+
+    def _roll(self, lot: Lot) -> list[Posting]:
+        """Open a lot for what goes over of a month that has ended: that of its own rule alone, while the rule goes on."""
+        going = (allowance for allowance in self.allowances if allowance.is_active and allowance.rule == lot.rule)
+        allowance, ended = next(going, None), lot.expires_at
+        if (
+            lot.kind is not LotKind.allowance
+            or allowance is None
+            or ended is None
+            or not allowance.rollover_max
+            or allowance.is_over(ended)
+        ):
+            return []
+        expires_at = allowance.expires_at(allowance.period_at(ended) + allowance.rollover_months - 1)
+        alive = sum(other.remaining for other in self.live_lots() if other.kind is LotKind.rollover and other.rule == lot.rule)
+        amount = allowance.rolls(lot.free, alive=alive) if expires_at > self.now else 0
+        if not amount:
+            return []
+        rolled = replace(
+            lot, kind=LotKind.rollover, granted=amount, remaining=0, held=0, granted_at=self.now, expires_at=expires_at, effective_at=None
+        )
+        return [Posting(book=Book.lot, lot=self.open_lot(rolled), amount=amount)]
 
     def _grant_months(self) -> None:
         for index, due in enumerate(self.allowances):
@@ -220,16 +286,8 @@ class Books:
     def issue_month(self, allowance: Allowance, amount: int, key: str, period: int, note: Note | None = None) -> None:
         """Issue credits that die with `period` of the allowance."""
         kind, ends_at = LotKind.allowance, allowance.expires_at(period)
-        lot = Lot(
-            kind=kind,
-            priority=PRIORITY[kind],
-            granted=amount,
-            granted_at=self.now,
-            expires_at=ends_at,
-            rule=allowance.rule,
-            period=period,
-        )
-        self.issue(lot, key=key, note=note)
+        lot = Lot(kind=kind, priority=PRIORITY[kind], granted=amount, granted_at=self.now, expires_at=ends_at, period=period)
+        self.issue(replace(lot, rule=allowance.rule), key=key, note=note)
 
     def _repay(self) -> None:
         parts = take(self.lots_for(None, None), self.debt) if self.debt else {}

@@ -14,9 +14,12 @@ from sqlalchemy.orm import Session
 from . import reading, sweep, verification
 from .acts import Act, Outcome
 from .combiner import Combiner, outcomes_of
-from .holds import Hold
+from .errors import BadInput
+from .grants import Grant
+from .holds import Hold, Overrun
 from .ledger import Ledger
 from .meter import Meter, OnFailure
+from .notices import Event
 from .pricing import RateCard
 from .reading import Balance, EntryView
 from .usage import Usage
@@ -65,6 +68,8 @@ class AiCredits:
         clock: returns the aware present.
         hold_ttl_s: seconds after which a hold nobody settled or released stops promising credit.
         open_holds_max: most holds one account may have open at once.
+        overrun: what becomes of the cost of work that no credit covers, unless `settle` says otherwise.
+        overdraft_max: the most an account may owe under Overrun.overdraft.
         lock_timeout_s: most seconds to wait for an account that a transaction keeps locked, before LedgerBusy is raised.
     """
 
@@ -76,9 +81,18 @@ class AiCredits:
         clock: Callable[[], datetime] = utc_now,
         hold_ttl_s: int = 600,
         open_holds_max: int = 256,
+        overrun: Overrun = Overrun.debt,
+        overdraft_max: int = 0,
         lock_timeout_s: int = 10,
     ) -> None:
-        self.verbs = Verbs(rate_card=rate_card, clock=clock, hold_ttl_s=hold_ttl_s, open_holds_max=open_holds_max)
+        self.verbs = Verbs(
+            rate_card=rate_card,
+            clock=clock,
+            hold_ttl_s=hold_ttl_s,
+            open_holds_max=open_holds_max,
+            overrun=overrun,
+            overdraft_max=overdraft_max,
+        )
         self.ledger = Ledger(engine, clock=clock, lock_timeout_s=lock_timeout_s)
         self._engine, self._clock = engine, clock
         self._combiner = Combiner(self.ledger.transact)
@@ -97,12 +111,21 @@ class AiCredits:
     set_allowance = _in_session(Verbs.set_allowance)
     end_allowance = _in_session(Verbs.end_allowance)
     reverse = _in_session(Verbs.reverse)
+    claw_back = _in_session(Verbs.claw_back)
+    set_limit = _in_session(Verbs.set_limit)
+    remove_limit = _in_session(Verbs.remove_limit)
+    set_alerts = _in_session(Verbs.set_alerts)
+    set_top_up = _in_session(Verbs.set_top_up)
+    remove_top_up = _in_session(Verbs.remove_top_up)
+    pay_top_up = _in_session(Verbs.pay_top_up)
+    fail_top_up = _in_session(Verbs.fail_top_up)
     hold = _committed(Verbs.hold)
     settle = _committed(Verbs.settle)
     release = _committed(Verbs.release)
     charge = _committed(Verbs.charge)
     grow = _committed(Verbs.grow)
     explain = _committed(Verbs.explain)
+    max_affordable = _committed(Verbs.max_affordable)
 
     def meter(
         self,
@@ -113,32 +136,55 @@ class AiCredits:
         key: str,
         user: str | None = None,
         feature: str | None = None,
+        team: str | None = None,
+        api_key: str | None = None,
+        at_least: Usage | None = None,
+        parent: str | None = None,
         on_failure: OnFailure = OnFailure.release,
+        on_cancel: OnFailure = OnFailure.prompt,
     ) -> Meter:
         """Wrap a model call: hold before the block, settle in or after it. No transaction is open while the block runs.
 
         Leaving without `call.settle(usage)` charges what `call.observe` was told, or else the estimate; leaving by an exception charges
-        as `on_failure` says.
+        as `on_failure` says, or by a cancellation (see `meter.CANCELLED`) as `on_cancel` does. The other arguments are those of `hold`.
 
-        Raises: InsufficientCredits, TooManyHolds, UnknownModel, IdempotencyConflict, all on entry and before the block runs.
+        Raises: InsufficientCredits, LimitReached, TooManyHolds, UnknownModel, UnknownHold, IdempotencyConflict, all on entry and before
+            the block runs.
         """
         return Meter(
-            take=lambda: self.hold(account, model=model, estimate=estimate, key=key, user=user, feature=feature),
+            take=lambda: self.hold(
+                account,
+                model=model,
+                estimate=estimate,
+                key=key,
+                user=user,
+                feature=feature,
+                team=team,
+                api_key=api_key,
+                at_least=at_least,
+                parent=parent,
+            ),
             settle=self.settle,
             release=self.release,
             grow=self.grow,
             on_failure=on_failure,
+            on_cancel=on_cancel,
         )
 
-    def max_affordable(self, account: str, *, model: str, prompt: Usage, most: int, feature: str | None = None) -> int:
-        """Return how many output tokens the account can pay for after `prompt`, at most `most`: what to pass as `max_tokens`.
+    def transfer(self, session: Session | None, source: str, target: str, *, amount: int, key: str, reason: str, actor: str) -> Grant:
+        """Move available credit to another account, once per key. It keeps its end, its order and its cost there.
 
-        0 when not even the prompt can be paid. Nothing is held: another call may take the credit first.
-
-        Raises: UnknownModel.
+        Effects: locks both accounts, in the order of their names.
+        Raises: InsufficientCredits, BadAmount, BadInput when both are one, IdempotencyConflict.
         """
-        available = self.balance(account).available_to(model, feature)
-        return self.rate_card.rate(model).affordable(prompt, available=available, most=most)
+        if source == target:
+            raise BadInput("target", target, "another account than the source")
+        if session is None:
+            with Session(self._engine) as own, own.begin():
+                return self.transfer(own, source, target, amount=amount, key=key, reason=reason, actor=actor)
+        self.carry_out(Act(plan=lambda _books: None, account=min(source, target)), session)
+        parts = self.carry_out(self.verbs.transfer_out(source, amount=amount, key=key, reason=reason, actor=actor), session)
+        return self.carry_out(self.verbs.transfer_in(target, parts, key=key, reason=reason, actor=actor), session)
 
     def within(self, session: Session) -> Within:
         """Hold, settle, release and charge in the caller's transaction: all of it or nothing is done, and the account waits meanwhile."""
@@ -178,6 +224,22 @@ class AiCredits:
         """Return what moved the balance, newest first; at most `limit`."""
         with self._reading(session) as connection:
             return reading.entries(connection, account, limit)
+
+    def events(self, limit: int = 100, session: Session | None = None) -> list[Event]:
+        """Return what the host has not been told yet, oldest first; at most `limit`. Call `acknowledge` when it is dealt with.
+
+        An event that is not acknowledged is returned again: deal with each so that twice does no harm.
+        """
+        with self._reading(session) as connection:
+            return reading.events(connection, limit)
+
+    def acknowledge(self, session: Session | None, events: Sequence[Event]) -> None:
+        """Note that events were dealt with: they are not returned again."""
+        if session is not None:
+            reading.acknowledge(session.connection(), events, self._clock())
+            return
+        with self._engine.begin() as connection:
+            reading.acknowledge(connection, events, self._clock())
 
     def sweep(self) -> int:
         """Book what is due on up to 1000 accounts and return how many there were. Correctness does not need it; reports do."""

@@ -16,10 +16,17 @@ class EntryKind(StrEnum):
     expiry = "expiry"
     adjustment = "adjustment"
     reversal = "reversal"
+    transfer = "transfer"
+    clawback = "clawback"
+    """What is left of a grant was taken back."""
+    write_off = "write_off"
+    """What no credit covered was given up instead of owed."""
     repayment = "repayment"
     """Credit that came in or came free paid a debt; the balance is unchanged."""
     allowance = "allowance"
     """A monthly allowance was set or ended; the balance is unchanged."""
+    rule = "rule"
+    """A limit, an alert or a top-up was set or removed; the balance is unchanged."""
 
 
 class Book(StrEnum):
@@ -31,6 +38,8 @@ class Book(StrEnum):
     consumed = "consumed"
     expired = "expired"
     adjusted = "adjusted"
+    transferred = "transferred"
+    written_off = "written_off"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,10 +62,14 @@ class Note:
     model: str | None = None
     feature: str | None = None
     user: str | None = None
+    team: str | None = None
+    api_key: str | None = None
     card_version: str | None = None
     usage: Mapping[str, int] | None = None
     priced_nano: int | None = None
     """The exact price of a charge, in nano-credits; what is less than a micro-credit was carried."""
+    limits: tuple[str, ...] = ()
+    """The tallies a charge was counted in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,12 +5,15 @@ CreditsError
 ├── BadInput                 an argument is malformed (key, account, kind, time)
 │   └── BadAmount            not an integer, of the wrong sign, or too large
 ├── InsufficientCredits      a hold or a debit asks for more than is available
+│   └── LimitReached         ... or than a limit inside the account leaves
 ├── IdempotencyConflict      a key was used before for something else
 ├── TooManyHolds             an account has as many open holds as it may have
 ├── LedgerBusy               an account is locked, or waited for, by too many
 ├── UnknownModel             the rate card has no price for a model
 ├── UnknownHold              no hold has this id
 ├── UnknownCharge            no settled charge has this key
+├── UnknownGrant             no grant has this key
+├── UnknownOrder             no top-up of the account has this intent
 └── LedgerMismatch           the books do not balance
 ```
 """
@@ -47,6 +50,23 @@ class InsufficientCredits(CreditsError):
         self.account, self.needed, self.available, self.next_grant_at = account, needed, available, next_grant_at
         then = f"wait until {next_grant_at.isoformat()} or grant more" if next_grant_at else "grant more"
         super().__init__(f"account {account!r} has {available} micro-credits available, {needed} are needed; {then}.")
+
+
+class LimitReached(InsufficientCredits):
+    """A hard limit inside the account leaves less than was asked for; nothing was held. Amounts are micro-credits.
+
+    `limit` is its name, `scope` and `subject` whose use it counts ("" for the account's), `available` what it leaves, and
+    `next_grant_at` when its window gives something back, None when it never does.
+    """
+
+    def __init__(
+        self, account: str, *, limit: str, scope: str, subject: str, needed: int, available: int, next_grant_at: datetime | None
+    ) -> None:
+        super().__init__(account, needed=needed, available=available, next_grant_at=next_grant_at)
+        self.limit, self.scope, self.subject = limit, scope, subject
+        then = f"wait until {next_grant_at.isoformat()} or raise it" if next_grant_at else "raise it"
+        whose = f" for {scope} {subject!r}" if subject else ""
+        self.args = (f"limit {limit!r} of account {account!r} leaves {available} micro-credits{whose}, {needed} are needed; {then}.",)
 
 
 class IdempotencyConflict(CreditsError):
@@ -95,6 +115,22 @@ class UnknownCharge(CreditsError):
     def __init__(self, account: str, key: str) -> None:
         self.account, self.key = account, key
         super().__init__(f"account {account!r} has no charge with key {key!r}; pass the key its hold was made with.")
+
+
+class UnknownGrant(CreditsError):
+    """No grant of this account was booked under this key."""
+
+    def __init__(self, account: str, key: str) -> None:
+        self.account, self.key = account, key
+        super().__init__(f"account {account!r} has no grant with key {key!r}; pass the key it was granted with.")
+
+
+class UnknownOrder(CreditsError):
+    """The account has ordered no credits under this intent."""
+
+    def __init__(self, account: str, intent: str) -> None:
+        self.account, self.intent = account, intent
+        super().__init__(f"account {account!r} has no top-up {intent!r}; pass the intent of its `top_up_wanted` event.")
 
 
 class LedgerMismatch(CreditsError):

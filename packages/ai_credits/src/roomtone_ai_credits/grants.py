@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +11,19 @@ from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import InsufficientCredits
 from .lots import Lot, LotKind, take
 from .periods import Allowance
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clawback:
+    """What a clawback took. Amounts are micro-credits."""
+
+    account: str
+    key: str
+    taken: int
+    """What was left of the grant."""
+    debt: int
+    """What had been used of it and is owed now."""
+    replayed: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +60,50 @@ def adjust(books: Books, *, amount: int, key: str, note: Note) -> Entry:
     entry = books.post(EntryKind.adjustment, key, [*sides, Posting(book=Book.adjusted, amount=-amount)], note)
     books.tidy()
     return entry
+
+
+def claw_back(books: Books, grant: Entry, *, is_owed: bool, key: str, note: Note) -> Entry:
+    """Take back what is left of a grant, as for a payment that was disputed; with `is_owed` what was used of it becomes debt.
+
+    What open holds promise of it stays promised, and dies when it is given back. Nothing is owed for a grant that has expired.
+    """
+    number = next(posting.lot for posting in grant.postings if posting.lot is not None)
+    lot = books.lots[number]
+    used = lot.granted - lot.remaining if is_owed and not lot.is_dead(books.now) else 0
+    taken = lot.free
+    sides = [Posting(book=Book.lot, lot=number, amount=-taken), Posting(book=Book.debt, amount=-used)]
+    entry = books.post(EntryKind.clawback, key, [*sides, Posting(book=Book.issued, amount=taken + used)], note)
+    books.lots[number] = replace(books.lots[number], expires_at=min(lot.expires_at or books.now, books.now))
+    books.tidy()
+    return entry
+
+
+def transfer_out(books: Books, amount: int, *, key: str, note: Note) -> Entry:
+    """Take available credit out for another account, in burn order. Raises: InsufficientCredits."""
+    if amount > books.available:
+        raise InsufficientCredits(books.account, needed=amount, available=books.available, next_grant_at=books.next_grant_at)
+    parts = take(books.lots_for(None, None), amount)
+    sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
+    return books.post(EntryKind.transfer, key, [*sides, Posting(book=Book.transferred, amount=amount)], note)
+
+
+def transfer_in(books: Books, parts: Sequence[Lot], *, key: str, note: Note) -> Entry:
+    """Put in what another account gave: lots that keep their end, their order and their cost."""
+    sides = [Posting(book=Book.lot, lot=books.open_lot(replace(lot, granted_at=books.now)), amount=lot.granted) for lot in parts]
+    amount = sum(lot.granted for lot in parts)
+    entry = books.post(EntryKind.transfer, key, [*sides, Posting(book=Book.transferred, amount=-amount)], note)
+    books.tidy()
+    return entry
+
+
+def transferred(books: Books, entry: Entry) -> list[Lot]:
+    """What an entry took out of lots, as lots for another account."""
+    parts = [(books.lots[posting.lot], -posting.amount) for posting in entry.postings if posting.lot is not None]
+    return [
+        replace(lot, number=0, granted=part, remaining=0, held=0, cost_minor=(cost := lot.cost_minor * part // lot.granted),
+                currency=lot.currency if cost else None, rule=None, period=None, kind=_FREED.get(lot.kind, lot.kind))
+        for lot, part in parts
+    ]  # fmt: skip
 
 
 def set_allowance(books: Books, wanted: Allowance, *, key: str, note: Note) -> None:
@@ -100,13 +158,17 @@ def _is_same(one: Allowance, other: Allowance) -> bool:
 def _end(books: Books, index: int) -> None:
     """Stop one allowance. What is taken back unused may be granted again if it is set again in the same period."""
     ended = books.allowances[index]
-    unused = sum(lot.free for lot in books.live_lots() if lot.rule == ended.rule)
-    _move_end(books, ended.rule, books.now)
+    unused = sum(lot.free for lot in books.live_lots() if lot.rule == ended.rule and lot.kind is LotKind.allowance)
+    _move_end(books, ended.rule, books.now, kinds=(LotKind.allowance, LotKind.rollover))
     books.allowances[index] = replace(ended, is_active=False, granted=max(0, ended.granted - unused))
     books.tidy()
 
 
-def _move_end(books: Books, rule: str, ends_at: datetime) -> None:
+def _move_end(books: Books, rule: str, ends_at: datetime, *, kinds: tuple[LotKind, ...] = (LotKind.allowance,)) -> None:
     for lot in books.live_lots():
-        if lot.rule == rule:
+        if lot.rule == rule and lot.kind in kinds:
             books.lots[lot.number] = replace(lot, expires_at=ends_at)
+
+
+# Credit of a month that was handed on belongs to no rule of its new account.
+_FREED = {LotKind.allowance: LotKind.promotion, LotKind.rollover: LotKind.promotion}

@@ -1,6 +1,6 @@
 """The ledger in the database: acts of one account, planned together and written in one transaction.
 
-The lock order is account → lots → holds, everywhere: whoever changes a lot or a hold has locked its account's row first,
+The lock order is account → limits → lots → holds, everywhere: whoever changes a limit, a lot or a hold has locked its account's row first,
 so that callers of one account queue and callers of different accounts never meet.
 """
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from . import postgres, sqlite
-from .acts import Act, Outcome, carry_out
+from .acts import Act, Outcome, carry_out, plan
 from .errors import LedgerBusy, UnknownHold
 from .models import ACCOUNT, HOLD
 from .page import Loaded, Needs, Page
@@ -67,7 +67,7 @@ class Ledger:
             now = self._clock()
             needs = Needs.of(account, now, [act])
             page = Page(account, self._load_within(connection, needs), now)
-            answer = act.plan(page.books)
+            answer = plan(page.books, act)
             if self._save_within(connection, needs, page):
                 return answer
         raise AssertionError("an account is made by one of two who try")

@@ -15,6 +15,7 @@ class LotKind(StrEnum):
     """Where a lot's credits come from."""
 
     allowance = "allowance"
+    rollover = "rollover"
     promotion = "promotion"
     adjustment = "adjustment"
     refund = "refund"
@@ -22,7 +23,14 @@ class LotKind(StrEnum):
 
 
 # What was given is burnt before what was bought.
-PRIORITY = {LotKind.allowance: 10, LotKind.promotion: 10, LotKind.adjustment: 20, LotKind.refund: 20, LotKind.pack: 30}
+PRIORITY = {
+    LotKind.allowance: 10,
+    LotKind.rollover: 10,
+    LotKind.promotion: 10,
+    LotKind.adjustment: 20,
+    LotKind.refund: 20,
+    LotKind.pack: 30,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,6 +77,10 @@ class AccountRow(Row):
     matured_at: Mapped[datetime]
     next_change_at: Mapped[datetime | None] = mapped_column(index=True)
     next_grant_at: Mapped[datetime | None]
+    limit_count: Mapped[int] = mapped_column(Integer, server_default="0")
+    event_count: Mapped[int] = mapped_column(server_default="0")
+    alerts: Mapped[list[dict[str, Any]]] = mapped_column(JSON, server_default="[]")
+    top_up: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class LotRow(Row):
@@ -130,6 +134,10 @@ class HoldRow(Row):
     feature: Mapped[str | None] = mapped_column(String(200))
     charged: Mapped[int | None]
     is_late: Mapped[bool] = mapped_column(Boolean)
+    team: Mapped[str | None] = mapped_column(String(200))
+    api_key: Mapped[str | None] = mapped_column(String(200))
+    parent_id: Mapped[str | None] = mapped_column(String(32))
+    limits: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
 
 
 class AllowanceRow(Row):
@@ -146,6 +154,55 @@ class AllowanceRow(Row):
     next_period: Mapped[int] = mapped_column(Integer)
     granted: Mapped[int]
     is_active: Mapped[bool] = mapped_column(Boolean)
+    rollover_max: Mapped[int] = mapped_column(server_default="0")
+    rollover_percent: Mapped[int] = mapped_column(Integer, server_default="100")
+    rollover_months: Mapped[int] = mapped_column(Integer, server_default="1")
+
+
+class LimitRow(Row):
+    """A limit; see `limits.Limit`. Removed ones stay, inactive."""
+
+    __tablename__ = "credits_limit"
+
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(10))
+    amount: Mapped[int]
+    span: Mapped[str] = mapped_column(String(10))
+    length_s: Mapped[int]
+    timezone: Mapped[str] = mapped_column(String(64))
+    is_hard: Mapped[bool] = mapped_column(Boolean)
+    is_active: Mapped[bool] = mapped_column(Boolean)
+
+
+class TallyRow(Row):
+    """What is counted under limits of one name for one subject; see `limits.Tally`."""
+
+    __tablename__ = "credits_tally"
+
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    held: Mapped[int]
+    spent: Mapped[dict[str, Any]]
+    before: Mapped[int]
+
+
+class EventRow(Row):
+    """Something the host is to be told, written with what caused it."""
+
+    __tablename__ = "credits_event"
+    __table_args__ = (
+        Index("ix_credits_event_untold", "at", postgresql_where=text("told_at IS NULL"), sqlite_where=text("told_at IS NULL")),
+    )
+
+    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(20))
+    data: Mapped[dict[str, Any]]
+    told_at: Mapped[datetime | None]
 
 
 class EntryRow(Row):
@@ -171,6 +228,9 @@ class EntryRow(Row):
     card_version: Mapped[str | None] = mapped_column(String(100))
     usage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     priced_nano: Mapped[int | None]
+    team: Mapped[str | None] = mapped_column(String(200))
+    api_key: Mapped[str | None] = mapped_column(String(200))
+    limits: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class PostingRow(Row):
@@ -195,7 +255,13 @@ def table(row: type[Row]) -> Table:
 
 ACCOUNT, LOT, HOLD = table(AccountRow), table(LotRow), table(HoldRow)
 ALLOWANCE, ENTRY, POSTING = table(AllowanceRow), table(EntryRow), table(PostingRow)
+LIMIT, TALLY, EVENT = table(LimitRow), table(TallyRow), table(EventRow)
 # What may change of a row that was written before.
 LOT_CHANGES = ("remaining", "held", "expires_at", "is_open")
-HOLD_CHANGES = ("state", "amount", "slices", "held_at", "expires_at", "rate", "card_version", "charged", "is_late")
-ALLOWANCE_CHANGES = ("ends_at", "amount", "next_period", "granted", "is_active")
+HOLD_CHANGES = ("state", "amount", "slices", "held_at", "expires_at", "rate", "card_version", "charged", "is_late", "parent_id", "limits")
+ALLOWANCE_CHANGES = (
+    *("ends_at", "amount", "next_period", "granted", "is_active"),
+    *("rollover_max", "rollover_percent", "rollover_months"),
+)
+LIMIT_CHANGES = ("scope", "amount", "span", "length_s", "timezone", "is_hard", "is_active")
+TALLY_CHANGES = ("held", "spent", "before")

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from . import records
+from . import noticing, records
 from .acts import Act
 from .books import Books
+from .limits import EACH
+from .notices import Alert
 
 # Any: the columns of a row have many types.
 Rows = Sequence[Mapping[str, Any]]
@@ -24,6 +26,7 @@ class Needs:
     entry_keys: list[str] = field(default_factory=list)
     hold_keys: list[str] = field(default_factory=list)
     hold_ids: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=lambda: [EACH])
 
     @staticmethod
     def of(account: str, now: datetime, acts: Iterable[Act[Any]]) -> Needs:
@@ -33,6 +36,7 @@ class Needs:
             needs.entry_keys.extend(act.entry_keys)
             needs.hold_keys.extend(act.hold_keys)
             needs.hold_ids.extend(act.hold_ids)
+            needs.subjects.extend(act.subjects)
         return needs
 
 
@@ -42,7 +46,9 @@ class Loaded:
 
     Attributes:
         account: None when nothing was ever booked.
-        holds: those that were asked for, and those that have ended by time; of the others only how many and when the first ends.
+        holds: those that were asked for, those that have ended by time, and what these were taken from; of the others only how many
+            and when the first ends.
+        limits: those for each, and for the subjects that were asked for or that these holds name.
     """
 
     account: Mapping[str, Any] | None = None
@@ -51,13 +57,15 @@ class Loaded:
     allowances: Rows = ()
     entries: Rows = ()
     postings: Rows = ()
+    limits: Rows = ()
+    tallies: Rows = ()
     other_holds: int = 0
     other_holds_end_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """Rows to write. Entries and postings are new; the others are new or take the place of what they were.
+    """Rows to write. Entries, postings and events are new; the others are new or take the place of what they were.
 
     Attributes:
         account: all its columns but its number.
@@ -69,6 +77,9 @@ class Changes:
     lots: list[dict[str, Any]]
     holds: list[dict[str, Any]]
     allowances: list[dict[str, Any]]
+    limits: list[dict[str, Any]]
+    tallies: list[dict[str, Any]]
+    events: list[dict[str, Any]]
 
 
 class Page:
@@ -78,6 +89,8 @@ class Page:
         self.books = books = _open(account, loaded, now)
         self._before, self._due_at = books.mark(), loaded.account["next_change_at"] if loaded.account else None
         books.mature(now)
+        if books.entries:
+            noticing.look(books)
 
     @property
     def is_changed(self) -> bool:
@@ -85,7 +98,7 @@ class Page:
         books, before = self.books, self._before
         if books.entries or books.next_change_at != self._due_at:
             return True
-        return (books.lots, books.holds, books.allowances) != (before.lots, before.holds, before.allowances)
+        return any(getattr(books, name) != getattr(before, name) for name in _KEPT)
 
     def changes(self, account_id: int) -> Changes:
         """What to write, for an account whose row has this number."""
@@ -99,6 +112,9 @@ class Page:
             lots=[records.from_lot(account_id, lot) for number, lot in books.lots.items() if before.lots.get(number) is not lot],
             holds=[records.from_hold(account_id, hold) for hold_id, hold in books.holds.items() if before.holds.get(hold_id) is not hold],
             allowances=[records.from_allowance(account_id, allowance) for allowance in [*changed, *books.allowances[known:]]],
+            limits=[records.from_limit(account_id, limit) for key, limit in books.limits.items() if before.limits.get(key) is not limit],
+            tallies=[records.from_tally(account_id, tally) for key, tally in books.tallies.items() if before.tallies.get(key) is not tally],
+            events=[records.from_event(account_id, event) for event in books.events],
         )
 
 
@@ -116,6 +132,12 @@ def _open(account: str, loaded: Loaded, now: datetime) -> Books:
         carry_nano=row["carry_nano"],
         lots={lot["number"]: records.to_lot(lot) for lot in loaded.lots},
         allowances=[records.to_allowance(allowance) for allowance in loaded.allowances],
+        limits={(limit.name, limit.subject): limit for limit in map(records.to_limit, loaded.limits)},
+        limit_count=row["limit_count"],
+        tallies={tally.key: tally for tally in map(records.to_tally, loaded.tallies)},
+        alerts=tuple(Alert(**alert) for alert in row["alerts"]),
+        top_up=records.to_top_up(row["top_up"]),
+        event_count=row["event_count"],
         past=records.to_entries(loaded.entries, loaded.postings),
         other_holds=loaded.other_holds,
         other_holds_end_at=loaded.other_holds_end_at,
@@ -123,3 +145,6 @@ def _open(account: str, loaded: Loaded, now: datetime) -> Books:
     for hold in loaded.holds:
         books.keep(records.to_hold(account, hold))
     return books
+
+
+_KEPT = ("lots", "holds", "allowances", "limits", "tallies", "alerts", "top_up", "events")

@@ -20,6 +20,12 @@ class Allowance:
     amount: int
     anchor_at: datetime
     timezone: str = "UTC"
+    rollover_max: int = 0
+    """The most unused credit of earlier months that may be alive at once; 0: none goes over."""
+    rollover_percent: int = 100
+    """How much of a month's unused credit goes over."""
+    rollover_months: int = 1
+    """For how many months it lives on."""
     ends_at: datetime | None = None
     """From when on nothing more is granted, and what was granted is dead; None: for ever."""
     next_period: int = 0
@@ -55,6 +61,10 @@ class Allowance:
     def is_over(self, now: datetime) -> bool:
         """Whether the allowance has ended by time."""
         return self.ends_at is not None and self.ends_at <= now
+
+    def rolls(self, unused: int, *, alive: int) -> int:
+        """How much of a month's unused credit goes over, when `alive` of earlier months still is."""
+        return max(0, min(unused * self.rollover_percent // 100, self.rollover_max - alive))
 
     @property
     def next_at(self) -> datetime | None:

@@ -23,7 +23,8 @@ Send = Callable[[str, Mapping[str, Any]], Found]
 
 # Text: what the driver makes of JSON is the host's to set.
 LOAD = (
-    """SELECT credits_load(%(account)s, %(now)s, %(hold_keys)s::text[], %(hold_ids)s::text[], %(entry_keys)s::text[], %(timeout)s)::text"""
+    "SELECT credits_load(%(account)s, %(now)s, %(hold_keys)s::text[], %(hold_ids)s::text[], %(entry_keys)s::text[], "
+    "%(subjects)s::text[], %(timeout)s)::text"
 )
 CREATE = """
 INSERT INTO credits_account (account, seq, lot_count, balance, debt, held, matured_at)
@@ -54,6 +55,7 @@ def loading(needs: Needs, *, lock_timeout_s: int) -> dict[str, Any]:
         "hold_keys": needs.hold_keys,
         "hold_ids": needs.hold_ids,
         "entry_keys": needs.entry_keys,
+        "subjects": needs.subjects,
         "timeout": f"{lock_timeout_s}s",
     }
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, select, update
 
 from . import records
 from .entries import EntryKind
 from .lots import Lot, LotKind
-from .models import ACCOUNT, ENTRY, LOT
+from .models import ACCOUNT, ENTRY, EVENT, LOT
+from .notices import Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +80,21 @@ def entries(connection: Connection, account: str, limit: int) -> list[EntryView]
     query = select(ENTRY).join(ACCOUNT, ACCOUNT.c.id == ENTRY.c.account_id).where(ACCOUNT.c.account == account, ENTRY.c.amount != 0)
     rows = connection.execute(query.order_by(ENTRY.c.seq.desc()).limit(limit)).mappings()
     return [EntryView(user=row["used_by"], kind=EntryKind(row["kind"]), **{name: row[name] for name in _SHOWN}) for row in rows]
+
+
+def events(connection: Connection, limit: int) -> list[Event]:
+    """Read what the host was not told yet, oldest first."""
+    query = select(EVENT, ACCOUNT.c.account).join(ACCOUNT, ACCOUNT.c.id == EVENT.c.account_id).where(EVENT.c.told_at.is_(None))
+    rows = connection.execute(query.order_by(EVENT.c.at, EVENT.c.account_id, EVENT.c.number).limit(limit)).mappings()
+    return [records.to_event(dict(row)) for row in rows]
+
+
+def acknowledge(connection: Connection, events: Sequence[Event], now: datetime) -> None:
+    """Note that the host was told."""
+    for event in events:
+        account_id = select(ACCOUNT.c.id).where(ACCOUNT.c.account == event.account).scalar_subquery()
+        told = update(EVENT).where(EVENT.c.account_id == account_id, EVENT.c.number == event.number, EVENT.c.told_at.is_(None))
+        connection.execute(told.values(told_at=now))
 
 
 _SHOWN = ("at", "amount", "balance_after", "reason", "feature", "model")

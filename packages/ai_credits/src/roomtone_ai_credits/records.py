@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from .books import Books
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .holds import Hold, HoldState
+from .limits import Limit, Scope, Tally, Window
 from .lots import Lot, LotKind
+from .notices import Event, EventKind, TopUp
 from .periods import Allowance
 from .pricing import ModelRate
 from .usage import Usage
@@ -28,6 +32,10 @@ def from_books(books: Books) -> dict[str, Any]:
         "matured_at": books.now,
         "next_change_at": books.next_change_at,
         "next_grant_at": books.next_grant_at,
+        "limit_count": books.limit_count,
+        "event_count": books.event_count,
+        "alerts": [asdict(alert) for alert in books.alerts],
+        "top_up": _from_top_up(books.top_up) if books.top_up else None,
     }
 
 
@@ -60,6 +68,7 @@ def to_hold(account: str, row: Mapping[str, Any]) -> Hold:
         rate=ModelRate.model_validate(row["rate"]),
         estimate=Usage(**row["estimate"]),
         user=row["used_by"],
+        limits=tuple(row["limits"]),
         **{name: row[name] for name in _HOLD},
     )
 
@@ -73,6 +82,7 @@ def from_hold(account_id: int, hold: Hold) -> dict[str, Any]:
         "rate": hold.rate.model_dump(exclude_defaults=True),
         "estimate": hold.estimate.used(),
         "used_by": hold.user,
+        "limits": list(hold.limits),
         **{name: getattr(hold, name) for name in _HOLD},
     }
 
@@ -89,7 +99,7 @@ def from_allowance(account_id: int, allowance: Allowance) -> dict[str, Any]:
 
 def to_entry(row: Mapping[str, Any], postings: tuple[Posting, ...] = ()) -> Entry:
     """Read an entry; its postings are read apart."""
-    note = Note(user=row["used_by"], **{name: row[name] for name in _NOTE})
+    note = Note(user=row["used_by"], limits=tuple(row["limits"] or ()), **{name: row[name] for name in _NOTE})
     return Entry(kind=EntryKind(row["kind"]), note=note, postings=postings, **{name: row[name] for name in _ENTRY})
 
 
@@ -107,6 +117,7 @@ def from_entry(account_id: int, entry: Entry) -> dict[str, Any]:
         "account_id": account_id,
         "kind": entry.kind.value,
         "used_by": entry.note.user,
+        "limits": list(entry.note.limits) or None,
         **{name: getattr(entry, name) for name in _ENTRY},
         **{name: getattr(entry.note, name) for name in _NOTE},
     }
@@ -125,11 +136,63 @@ def from_postings(account_id: int, entry: Entry) -> list[dict[str, Any]]:
     ]
 
 
+def to_limit(row: Mapping[str, Any]) -> Limit:
+    """Read a limit."""
+    return Limit(scope=Scope(row["scope"]), window=Window(row["span"]), **{name: row[name] for name in _LIMIT})
+
+
+def from_limit(account_id: int, limit: Limit) -> dict[str, Any]:
+    """Write a limit."""
+    kinds = {"scope": limit.scope.value, "span": limit.window.value}
+    return {"account_id": account_id, **kinds, **{name: getattr(limit, name) for name in _LIMIT}}
+
+
+def to_tally(row: Mapping[str, Any]) -> Tally:
+    """Read a tally."""
+    return Tally(**{name: row[name] for name in _TALLY})
+
+
+def from_tally(account_id: int, tally: Tally) -> dict[str, Any]:
+    """Write a tally."""
+    return {"account_id": account_id, **{name: getattr(tally, name) for name in _TALLY}}
+
+
+def from_event(account_id: int, event: Event) -> dict[str, Any]:
+    """Write an event."""
+    return {"account_id": account_id, "number": event.number, "at": event.at, "kind": event.kind.value, "data": dict(event.data)}
+
+
+def to_event(row: Mapping[str, Any]) -> Event:
+    """Read an event."""
+    return Event(account=row["account"], number=row["number"], at=row["at"], kind=EventKind(row["kind"]), data=row["data"])
+
+
+def to_top_up(kept: Mapping[str, Any] | None) -> TopUp | None:
+    """Read the order for more credits."""
+    if kept is None:
+        return None
+    wait = kept["wait_until"]
+    return TopUp(**{**kept, "wait_until": datetime.fromisoformat(wait) if wait else None})
+
+
+def _from_top_up(top_up: TopUp) -> dict[str, Any]:
+    wait = top_up.wait_until
+    return {**asdict(top_up), "wait_until": wait.isoformat() if wait else None}
+
+
 _LOT = (
     *("number", "granted", "remaining", "held", "granted_at", "effective_at", "expires_at"),
     *("priority", "cost_minor", "currency", "rule", "period"),
 )
-_HOLD = ("id", "key", "digest", "amount", "held_at", "expires_at", "card_version", "model", "feature", "charged", "is_late")
-_ALLOWANCE = ("rule", "amount", "anchor_at", "timezone", "ends_at", "next_period", "granted", "is_active")
+_HOLD = (
+    *("id", "key", "digest", "amount", "held_at", "expires_at", "card_version", "model", "feature", "charged", "is_late"),
+    *("team", "api_key", "parent_id"),
+)
+_ALLOWANCE = (
+    *("rule", "amount", "anchor_at", "timezone", "ends_at", "next_period", "granted", "is_active"),
+    *("rollover_max", "rollover_percent", "rollover_months"),
+)
+_LIMIT = ("name", "subject", "amount", "length_s", "timezone", "is_hard", "is_active")
+_TALLY = ("name", "subject", "held", "spent", "before")
 _ENTRY = ("seq", "key", "at", "amount", "balance_after")
-_NOTE = ("digest", "reason", "actor", "hold_id", "model", "feature", "card_version", "usage", "priced_nano")
+_NOTE = ("digest", "reason", "actor", "hold_id", "model", "feature", "card_version", "usage", "priced_nano", "team", "api_key")

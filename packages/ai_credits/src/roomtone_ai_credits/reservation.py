@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from . import counting
 from .books import Books
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import InsufficientCredits, TooManyHolds
-from .holds import Explanation, Hold, HoldState, Settlement
+from .holds import Explanation, Hold, HoldState, Overrun, Settlement
 from .lots import Lot, LotKind, take
+from .notices import EventKind
 from .pricing import NANO_PER_MICRO
 
 
-def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
-    """Promise `hold.amount` to a new hold, or again to one that was released or had expired.
+def reserve(books: Books, hold: Hold, *, open_holds_max: int, at_least: int | None = None) -> Hold:
+    """Promise `hold.amount` to a new hold, or again to one that was released or had expired; or less, down to `at_least`.
 
-    Raises: InsufficientCredits, TooManyHolds.
+    A hold with a parent takes from what that promises, and from nothing else.
+
+    Raises: InsufficientCredits, LimitReached, TooManyHolds.
     """
-    available = books.available_to(hold.model, hold.feature)
-    if hold.amount > max(available, 0):
-        raise InsufficientCredits(books.account, needed=hold.amount, available=available, next_grant_at=books.next_grant_at)
+    parent = _parent(books, hold)
+    if parent is None:
+        available = books.available_to(hold.model, hold.feature)
+    else:
+        available = sum(_payable(books, parent, hold).values())
+        # What the parent promises must not stand in the way of its own children.
+        books.count_held(parent.limits, -parent.amount)
+    least = hold.amount if at_least is None else min(at_least, hold.amount)
+    if least > max(available, 0):
+        raise InsufficientCredits(books.account, needed=least, available=available, next_grant_at=books.next_grant_at)
+    counting.check(books, hold, least)
     if books.open_hold_count >= open_holds_max:
         raise TooManyHolds(books.account, open_holds_max)
-    hold = replace(hold, state=HoldState.open, slices=take(books.lots_for(hold.model, hold.feature), hold.amount))
-    books.promise(hold.slices)
+    amount = min(hold.amount, max(available, 0), counting.room(books, hold, hold.amount))
+    if parent is None:
+        slices = take(books.lots_for(hold.model, hold.feature), amount)
+        books.promise(slices)
+    else:
+        slices = _part(_payable(books, parent, hold), amount)
+        books.keep(parent := parent.with_slices(slices, -1))
+        books.count_held(parent.limits, parent.amount)
+    limits = counting.keys(books, hold)
+    books.count_held(limits, amount)
+    hold = replace(hold, state=HoldState.open, amount=amount, slices=slices, limits=limits)
     books.keep(hold)
     return hold
 
@@ -32,7 +54,7 @@ def reserve(books: Books, hold: Hold, *, open_holds_max: int) -> Hold:
 def grow(books: Books, hold: Hold, amount: int, *, expires_at: datetime) -> Hold:
     """Let an open hold promise `amount` in all, and last until `expires_at`; it never shrinks.
 
-    Raises: InsufficientCredits when the difference is not available, or the hold is no longer open.
+    Raises: InsufficientCredits when the difference is not available, or the hold is no longer open; LimitReached.
     """
     if hold.state is HoldState.settled:
         return hold
@@ -40,10 +62,11 @@ def grow(books: Books, hold: Hold, amount: int, *, expires_at: datetime) -> Hold
     available = books.available_to(hold.model, hold.feature)
     if hold.state is not HoldState.open or more > max(available, 0):
         raise InsufficientCredits(books.account, needed=more, available=available, next_grant_at=books.next_grant_at)
+    counting.check(books, hold, more)
     parts = take(books.lots_for(hold.model, hold.feature), more)
     books.promise(parts)
-    slices = {number: hold.slices.get(number, 0) + parts.get(number, 0) for number in (*hold.slices, *parts)}
-    grown = replace(hold, amount=hold.amount + more, slices=slices, expires_at=max(hold.expires_at, expires_at))
+    books.count_held(hold.limits, more)
+    grown = replace(hold.with_slices(parts), expires_at=max(hold.expires_at, expires_at))
     books.keep(grown)
     return grown
 
@@ -52,6 +75,7 @@ def explain(books: Books, hold: Hold, *, open_holds_max: int) -> Explanation:
     """Tell what `reserve` would do, and change nothing."""
     before, refusal = books.mark(), None
     lots = {lot.number: lot for lot in books.live_lots()}
+    limits = tuple((limit, tally.left(limit, books.now)) for limit, tally in counting.applying(books, hold))
     try:
         slices = reserve(books, hold, open_holds_max=open_holds_max).slices
     except (InsufficientCredits, TooManyHolds) as reason:
@@ -59,69 +83,72 @@ def explain(books: Books, hold: Hold, *, open_holds_max: int) -> Explanation:
     books.undo(before)
     available = books.available_to(hold.model, hold.feature)
     parts = tuple((lots[number], part) for number, part in slices.items())
-    return Explanation(cost=hold.amount, available=available, parts=parts, refusal=refusal)
+    return Explanation(cost=hold.amount, available=available, parts=parts, limits=limits, refusal=refusal)
 
 
-def settle(books: Books, hold: Hold, nano: int, note: Note) -> Settlement:
+def settle(books: Books, hold: Hold, nano: int, note: Note, *, overrun: Overrun = Overrun.debt, overdraft_max: int = 0) -> Settlement:
     """Charge `nano` nano-credits for a hold, whatever became of it; the first settlement is final.
 
-    Paid from what the hold promises, then from other live lots, then as debt. The unused promise is free again.
+    Paid from what the hold promises, then its parent, then other live lots, then as `overrun` says. The unused promise is given back.
     """
     if hold.state is HoldState.settled:
         assert hold.charged is not None
         return Settlement(hold_id=hold.id, charged=hold.charged, is_late=hold.is_late, replayed=True)
     is_late = hold.state is not HoldState.open
     cost = books.price(nano)
-    parts = _promised(hold, cost)
-    books.promise(hold.slices, -1)
-    rest = cost - sum(parts.values())
-    spare = [replace(lot, held=lot.held + parts.get(lot.number, 0)) for lot in books.lots_for(hold.model, hold.feature)]
-    for number, part in take(spare, rest).items():
-        parts[number] = parts.get(number, 0) + part
-    debt = cost - sum(parts.values())
+    parts = _paid_from(books, hold, cost)
+    short = cost - sum(parts.values())
     sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
-    books.post(
-        EntryKind.charge,
-        charge_key(hold.key),
-        [*sides, Posting(book=Book.debt, amount=-debt), Posting(book=Book.consumed, amount=cost)],
-        replace(note, priced_nano=nano),
-    )
+    sides += [Posting(book=Book.debt, amount=-short), Posting(book=Book.consumed, amount=cost)]
+    limits = counting.spend(books, hold, cost)
+    books.post(EntryKind.charge, charge_key(hold.key), sides, replace(note, priced_nano=nano, limits=limits))
+    given_up = _write_off(books, hold, short, overrun, overdraft_max)
+    if short:
+        books.tell(EventKind.overrun, hold_id=hold.id, debt=short - given_up, written_off=given_up)
     books.keep(replace(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late))
     books.tidy()
-    return Settlement(hold_id=hold.id, charged=cost, debt=debt, is_late=is_late)
+    return Settlement(hold_id=hold.id, charged=cost, debt=short - given_up, written_off=given_up, is_late=is_late)
 
 
 def charge(books: Books, nano: int, *, key: str, note: Note) -> Settlement:
-    """Charge `nano` nano-credits at once. Raises: InsufficientCredits."""
+    """Charge `nano` nano-credits at once. Raises: InsufficientCredits, LimitReached."""
     carried = books.carry_nano
     cost = books.price(nano)
     available = books.available_to(note.model, note.feature)
-    if cost > max(available, 0):
+    try:
+        if cost > max(available, 0):
+            raise InsufficientCredits(books.account, needed=cost, available=available, next_grant_at=books.next_grant_at)
+        counting.check(books, note, cost)
+    except InsufficientCredits:
         books.carry_nano = carried
-        raise InsufficientCredits(books.account, needed=cost, available=available, next_grant_at=books.next_grant_at)
+        raise
     parts = take(books.lots_for(note.model, note.feature), cost)
     sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
-    books.post(EntryKind.charge, key, [*sides, Posting(book=Book.consumed, amount=cost)], replace(note, priced_nano=nano))
+    note = replace(note, priced_nano=nano, limits=counting.spend(books, note, cost))
+    books.post(EntryKind.charge, key, [*sides, Posting(book=Book.consumed, amount=cost)], note)
     return Settlement(charged=cost)
 
 
 def release(books: Books, hold: Hold) -> Hold:
     """Give an open hold's promise back; one that is no longer open stays as it is."""
     if hold.state is HoldState.open:
-        books.promise(hold.slices, -1)
+        books.count_held(hold.limits, -hold.amount)
+        books.give_back(hold, hold.slices)
         hold = replace(hold, state=HoldState.released, slices={})
         books.keep(hold)
         books.tidy()
     return hold
 
 
-def reverse(books: Books, charge: Entry, *, key: str, note: Note) -> Entry:
+def reverse(books: Books, charge: Entry, *, written_off: int, key: str, note: Note) -> Entry:
     """Put a charge back into the very lots that paid it; credit of a lot that has died meanwhile expires at once.
 
-    The part that had become debt lowers today's debt; if that was paid since, it comes back as a refund lot without expiry.
+    The part that had become debt lowers today's debt; if that was paid since, it comes back as a refund lot without expiry. What was
+    written off does not come back. Limits go on counting the charge: the work was done.
     """
     sides = [replace(posting, amount=-posting.amount) for posting in charge.postings if posting.book is not Book.debt]
-    indebted = -sum(posting.amount for posting in charge.postings if posting.book is Book.debt)
+    sides.append(Posting(book=Book.written_off, amount=written_off))
+    indebted = -sum(posting.amount for posting in charge.postings if posting.book is Book.debt) - written_off
     forgiven = min(indebted, books.debt)
     sides.append(Posting(book=Book.debt, amount=forgiven))
     if indebted > forgiven:
@@ -143,10 +170,56 @@ def charge_key(key: str) -> str:
     return f"charge:{key}"
 
 
-def _promised(hold: Hold, cost: int) -> dict[int, int]:
+def write_off_key(key: str) -> str:
+    """The key under which is booked what the hold with `key` cost and nobody pays."""
+    return f"write-off:{key}"
+
+
+def _paid_from(books: Books, hold: Hold, cost: int) -> dict[int, int]:
+    """Take a hold's promise apart: what pays `cost`, from where more comes, and what is given back. Returns what each lot pays."""
+    parts = _part(hold.slices, cost)
+    if hold.state is HoldState.open:
+        books.count_held(hold.limits, -hold.amount)
+    books.promise(parts, -1)
+    books.give_back(hold, {number: left for number, held in hold.slices.items() if (left := held - parts.get(number, 0))})
+    parent, rest = _parent(books, hold), cost - sum(parts.values())
+    if rest and parent is not None and parent.state is HoldState.open:
+        more = _part(_payable(books, parent, hold), rest)
+        books.promise(more, -1)
+        books.keep(parent.with_slices(more, -1))
+        books.count_held(parent.limits, -sum(more.values()))
+        parts = {number: parts.get(number, 0) + more.get(number, 0) for number in (*parts, *more)}
+        rest -= sum(more.values())
+    spare = [replace(lot, held=lot.held + parts.get(lot.number, 0)) for lot in books.lots_for(hold.model, hold.feature)]
+    for number, part in take(spare, rest).items():
+        parts[number] = parts.get(number, 0) + part
+    return parts
+
+
+def _write_off(books: Books, hold: Hold, short: int, overrun: Overrun, overdraft_max: int) -> int:
+    """Give up what is not to be owed of `short`, which is debt already; returns how much that is."""
+    owed = {Overrun.debt: short, Overrun.write_off: 0, Overrun.overdraft: max(0, short - max(0, books.debt - overdraft_max))}[overrun]
+    given_up = short - owed
+    if given_up:
+        sides = [Posting(book=Book.debt, amount=given_up), Posting(book=Book.written_off, amount=-given_up)]
+        books.post(EntryKind.write_off, write_off_key(hold.key), sides, Note(hold_id=hold.id, reason=overrun.value))
+    return given_up
+
+
+def _parent(books: Books, hold: Hold) -> Hold | None:
+    return books.holds.get(hold.parent_id) if hold.parent_id else None
+
+
+def _payable(books: Books, parent: Hold, hold: Hold) -> dict[int, int]:
+    """What a parent promises that may pay for such a use; nothing when it is no longer open."""
+    return {number: amount for number, amount in parent.slices.items() if books.lots[number].pays(hold.model, hold.feature)}
+
+
+def _part(slices: Mapping[int, int], amount: int) -> dict[int, int]:
+    """Up to `amount` of what is promised, in its order."""
     parts: dict[int, int] = {}
-    for number, promised in hold.slices.items():
-        if part := min(promised, cost):
+    for number, promised in slices.items():
+        if part := min(promised, amount):
             parts[number] = part
-            cost -= part
+            amount -= part
     return parts

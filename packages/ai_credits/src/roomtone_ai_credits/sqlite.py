@@ -37,6 +37,8 @@ def load(ask: Ask, needs: Needs) -> Loaded:
         "UNION SELECT id FROM credits_hold WHERE account_id = ?1 AND key IN (SELECT value FROM json_each(?3)) "
         "UNION SELECT id FROM credits_hold WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?4)))"
     )
+    parents = f"id IN (SELECT parent_id FROM credits_hold WHERE parent_id IS NOT NULL AND {wanted})"  # noqa: S608  # no input
+    wanted = f"({wanted} OR {parents})"
     of_holds = (mine, _time(needs.now), keys, ids)
     entries: list[Mapping[str, Any]] = []
     postings: list[Mapping[str, Any]] = []
@@ -49,13 +51,23 @@ def load(ask: Ask, needs: Needs) -> Loaded:
     which = "account_id = ?1 AND is_open OR account_id = ?1 AND NOT is_open AND number IN (SELECT value FROM json_each(?2))"
     others = f"SELECT count(*), min(expires_at) FROM credits_hold WHERE account_id = ?1 AND state = 'open' AND NOT {wanted}"  # noqa: S608  # no input
     count, first_end = ask(others, of_holds)[0]
+    holds = _rows(ask, models.HOLD, wanted, of_holds)
+    limits: list[Mapping[str, Any]] = []
+    tallies: list[Mapping[str, Any]] = []
+    if accounts[0]["limit_count"]:
+        named = {hold[name] for hold in holds for name in ("used_by", "team", "feature", "api_key")} - {None}
+        whose = "account_id = ? AND subject IN (SELECT value FROM json_each(?))"
+        subjects = (mine, json.dumps([*needs.subjects, *named]))
+        limits, tallies = _rows(ask, models.LIMIT, whose, subjects), _rows(ask, models.TALLY, whose, subjects)
     return Loaded(
         account=accounts[0],
         lots=_rows(ask, models.LOT, which, (mine, numbers)),
-        holds=_rows(ask, models.HOLD, wanted, of_holds),
+        holds=holds,
         allowances=_rows(ask, models.ALLOWANCE, "account_id = ? ORDER BY rule, anchor_at", (mine,)),
         entries=entries,
         postings=postings,
+        limits=limits,
+        tallies=tallies,
         other_holds=count,
         other_holds_end_at=_read_time(first_end),
     )
@@ -145,7 +157,8 @@ def _put(table: Table, *, key: str = "", changing: tuple[str, ...] = ()) -> tupl
     return statement, table
 
 
-_TABLES = (models.ACCOUNT, models.LOT, models.HOLD, models.ALLOWANCE, models.ENTRY, models.POSTING)
+_TABLES: tuple[Table, ...] = (models.ACCOUNT, models.LOT, models.HOLD, models.ALLOWANCE, models.ENTRY, models.POSTING)
+_TABLES += (models.LIMIT, models.TALLY, models.EVENT)
 _SELECT = {table.name: (_names(table), _select(table)) for table in _TABLES}
 _DECODE = {table.name: _decoders(table) for table in _TABLES}
 _WRITE = {
@@ -154,6 +167,9 @@ _WRITE = {
     "lots": _put(models.LOT, key="account_id, number", changing=models.LOT_CHANGES),
     "holds": _put(models.HOLD, key="id", changing=models.HOLD_CHANGES),
     "allowances": _put(models.ALLOWANCE, key="account_id, rule, anchor_at, timezone", changing=models.ALLOWANCE_CHANGES),
+    "limits": _put(models.LIMIT, key="account_id, name, subject", changing=models.LIMIT_CHANGES),
+    "tallies": _put(models.TALLY, key="account_id, name, subject", changing=models.TALLY_CHANGES),
+    "events": _put(models.EVENT),
 }
 _SUMS = [name for name in _names(models.ACCOUNT) if name not in {"id", "account"}]
 _UPDATE = f"UPDATE credits_account SET {', '.join(f'{name} = ?' for name in _SUMS)} WHERE id = ?"  # noqa: S608  # our own column names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, Row, Select, U
 from .entries import Book, EntryKind
 from .errors import LedgerMismatch
 from .holds import HoldState
-from .models import ACCOUNT, ENTRY, HOLD, LOT, POSTING
+from .limits import tally_key
+from .models import ACCOUNT, ENTRY, HOLD, LOT, POSTING, TALLY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +49,9 @@ def verify(engine: Engine, account: str | None = None) -> Verification:
     mine = ACCOUNT.c.account == account if account is not None else true()
     with engine.connect() as connection:
         _freeze(connection)
-        proof = _Proof(connection, select(ACCOUNT.c.id, ACCOUNT.c.account).where(mine))
-        checks = (proof.entries, proof.continuity, proof.sums, proof.carried, proof.lots, proof.promises, proof.charges)
+        proof = _Proof(connection, select(ACCOUNT.c.id, ACCOUNT.c.account).where(mine), is_whole=account is None)
+        checks: list[Callable[[], Findings]] = [proof.entries, proof.continuity, proof.sums, proof.carried, proof.lots]
+        checks += [proof.promises, proof.charges, proof.tallies, proof.transfers]
         findings = [finding for check in checks for finding in check()]
         accounts, entries = proof.count()
         connection.rollback()
@@ -64,7 +66,8 @@ def verify(engine: Engine, account: str | None = None) -> Verification:
 class _Proof:
     """The checks, each one query over all the accounts that were asked for."""
 
-    def __init__(self, connection: Connection, accounts: Select[tuple[int, str]]) -> None:
+    def __init__(self, connection: Connection, accounts: Select[tuple[int, str]], *, is_whole: bool) -> None:
+        self._is_whole = is_whole
         self._connection = connection
         self._accounts = accounts.subquery()
         self._names = {row.id: row.account for row in connection.execute(accounts)}
@@ -178,6 +181,34 @@ class _Proof:
             settling = update(HOLD).where(HOLD.c.id == row.hold_id).values(state=HoldState.settled.value, charged=-(row.amount or 0))
             fact = f"hold {row.id!r} was charged {row.charged}, but entry {row.seq} says {row.amount}"
             yield self._found(row, fact, _statement(settling) if row.hold_id else None)
+
+    def tallies(self) -> Findings:
+        """What is counted under limits is what open holds promise and charges took."""
+        held: Counter[tuple[int, str]] = Counter()
+        spent: Counter[tuple[int, str]] = Counter()
+        is_open = HOLD.c.state == HoldState.open.value
+        for row in self._rows(select(HOLD).where(HOLD.c.account_id.in_(self._all), is_open)):
+            held.update({(row.account_id, key): row.amount for key in row.limits})
+        charged = select(ENTRY).where(ENTRY.c.account_id.in_(self._all), ENTRY.c.limits.is_not(None))
+        for row in self._rows(charged):
+            spent.update({(row.account_id, key): -row.amount for key in row.limits})
+        for row in self._rows(select(TALLY).where(TALLY.c.account_id.in_(self._all))):
+            key = row.account_id, tally_key(row.name, row.subject)
+            kept, found = (row.held, row.before + sum(row.spent.values())), (held.pop(key, 0), spent.pop(key, 0))
+            if kept != found:
+                which = and_(TALLY.c.account_id == row.account_id, TALLY.c.name == row.name, TALLY.c.subject == row.subject)
+                repair = _statement(update(TALLY).where(which).values(held=found[0])) if kept[1] == found[1] else None
+                yield self._found(row, f"tally {key[1]!r} keeps {kept} as held and charged, but they add up to {found}", repair)
+        for account_id, lost in {key for key, amount in [*held.items(), *spent.items()] if amount}:
+            yield Finding(account=self._names[account_id], fact=f"holds or charges are counted in {lost!r}, which is kept nowhere")
+
+    def transfers(self) -> Findings:
+        """What left one account came into another; proved only of all accounts together."""
+        if not self._is_whole:
+            return
+        moved = self._connection.scalar(select(func.sum(POSTING.c.amount)).where(POSTING.c.book == Book.transferred.value))
+        if moved:
+            yield Finding(account="", fact=f"{moved} more left accounts by transfers than came into others")
 
     # Any: a row's columns have many types.
     def _rows(self, query: Select[Any]) -> Iterator[Row[Any]]:
