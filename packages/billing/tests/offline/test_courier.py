@@ -3,11 +3,14 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import stripe
 
-from roomtone_billing.offline import Chaos, OfflineStripe
+from roomtone_billing.offline import Chaos, OfflineOnly, OfflineStripe
+from roomtone_billing.offline.chaos import read_chaos
 from roomtone_billing.offline.courier import is_loopback, post_to_loopback
 from roomtone_billing.offline.resources import deliveries
 
@@ -24,6 +27,9 @@ class Endpoint:
     def __call__(self, url: str, body: bytes, headers: dict[str, str]) -> int:
         self.got.append((url, body, headers))
         return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _, body, _ in self.got]
 
     def ids(self) -> list[str]:
         return [json.loads(body)["id"] for _, body, _ in self.got]
@@ -170,6 +176,74 @@ def test_chaos_drops_and_the_schedule_makes_up_for_it():
 
     assert 0 < first < 20
     assert len(set(endpoint.ids())) == 20
+
+
+def arrivals(seed, **chaos):
+    """Which of twelve events arrive at which second of the first minute."""
+    seen = []
+    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    offline, client = start(
+        lambda _url, body, _headers: seen.append((offline.now.second, json.loads(body)["created"])) or 200,
+        clock=lambda: moment,
+        chaos=Chaos(seed=seed, **chaos),
+    )
+    for _ in range(12):
+        client.v1.customers.create({})
+        offline.advance(1)
+    for _ in range(48):
+        offline.deliver()
+        offline.advance(1)
+    return seen, int(moment.timestamp())
+
+
+def test_chaos_delays_each_delivery_by_seed():
+    seen, _ = arrivals(1, delay_s=30)
+
+    assert len(seen) == 12
+    assert len({second for second, _ in seen}) > 3
+    assert arrivals(1, delay_s=30) == arrivals(1, delay_s=30) != arrivals(2, delay_s=30)
+
+
+def test_chaos_lets_events_come_in_batches_of_one_second():
+    seen, began = arrivals(1, batch_s=20)
+
+    assert [second for second, _ in seen] == [12, *[20] * 11]
+    assert [created - began for _, created in seen] == [0, *[20] * 11]
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.0, [False] * 8), (1.0, [True] * 8)])
+def test_chaos_delivers_before_the_call_returns(share, expected):
+    endpoint = Endpoint(200)
+    _, client = start(endpoint, chaos=Chaos(early=share))
+
+    assert [client.v1.customers.create({}).id in {each["data"]["object"]["id"] for each in endpoint.events()} for _ in range(8)] == expected
+
+
+def test_an_early_delivery_whose_receiver_writes_ends():
+    created = []
+
+    def answer_with_a_write(_url, body, _headers):
+        if json.loads(body)["type"] == "customer.created" and len(created) < 50:
+            created.append(client.v1.customers.create({}).id)
+        return 200
+
+    _, client = start(answer_with_a_write, chaos=Chaos(early=1.0))
+    client.v1.customers.create({})
+
+    assert len(created) == 50
+
+
+def test_a_line_says_which_chaos_is_wanted():
+    wanted = Chaos(seed=3, reorder=True, duplicate=0.2, drop=0.1, delay_s=30, batch_s=5, early=0.5)
+
+    assert read_chaos("seed=3, reorder,duplicate=0.2,drop=0.1,delay_s=30,batch_s=5,early=0.5") == wanted
+    assert read_chaos("") == Chaos()
+
+
+@pytest.mark.parametrize("line", ["speed=3", "drop=often", "seed", "reorder=perhaps"])
+def test_a_line_that_asks_for_no_chaos_is_refused(line):
+    with pytest.raises(OfflineOnly, match="no chaos setting"):
+        read_chaos(line)
 
 
 def test_undelivered_webhooks_survive_a_restart(tmp_path):

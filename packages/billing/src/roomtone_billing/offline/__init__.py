@@ -1,6 +1,7 @@
 """An offline Stripe: the official SDK, Checkout, the customer portal and webhooks, without the network and with time travel."""
 
-from .courier import Chaos, post_to_app
+from .chaos import Chaos
+from .courier import post_to_app
 from .errors import CardDeclined, IdempotencyMismatch, InvalidRequest, NotSupported, OfflineOnly, ShapeMismatch, StripeError
 from .offline_stripe import OfflineStripe
 

@@ -7,8 +7,17 @@ from pathlib import Path
 
 import click
 
+from .chaos import Chaos, read_chaos
+from .errors import OfflineOnly
 from .offline_stripe import OfflineStripe
 from .server import Server
+
+
+def _chaos(_context: click.Context, _parameter: click.Parameter, value: str) -> Chaos:
+    try:
+        return read_chaos(value)
+    except OfflineOnly as error:
+        raise click.BadParameter(error.message) from error
 
 
 @click.command("offline-stripe")
@@ -21,6 +30,9 @@ from .server import Server
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides every id.")
 @click.option("--after-retries", type=click.Choice(["unpaid", "canceled", "past_due"]), default="unpaid", show_default=True)
 @click.option("--validate", is_flag=True, help="Hold every answer and webhook against Stripe's own specification.")
+@click.option(
+    "--chaos", default="", callback=_chaos, help="How webhooks suffer: seed=3,reorder,duplicate=0.2,drop=0.1,delay_s=30,batch_s=5,early=0.5"
+)
 @click.option("--business", default="Offline sandbox", show_default=True, help="The seller's name on pages and invoices.")
 def offline_stripe(
     *,
@@ -31,6 +43,7 @@ def offline_stripe(
     seed: int,
     after_retries: str,
     validate: bool,
+    chaos: Chaos,
     business: str,
 ) -> None:
     """Serve an offline Stripe on 127.0.0.1. Not Stripe, no money: for development and tests."""
@@ -41,6 +54,7 @@ def offline_stripe(
         webhook_secret=webhook_secret,
         after_retries=after_retries,  # type: ignore[arg-type]  # click's Choice has checked it
         validate=validate,
+        chaos=chaos,
         business=business,
     )
     for stop in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell that starts us in the background has it ignored

@@ -7,10 +7,8 @@ import hmac
 import http.client
 import ipaddress
 import json
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from threading import RLock
+from collections.abc import Callable
+from threading import Lock, RLock
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -26,37 +24,6 @@ TIMEOUT_S = 10.0
 ROUND = 100
 
 
-@dataclass(frozen=True, kw_only=True)
-class Chaos:
-    """How unkind the network is. Decisions depend on the seed, the delivery and the attempt, so a run can be repeated.
-
-    Attributes:
-        reorder: shuffle what is due together.
-        duplicate: share of deliveries that arrive twice, 0 to 1.
-        drop: share of attempts that never arrive and come back on the retry schedule, 0 to 1.
-    """
-
-    seed: int = 0
-    reorder: bool = False
-    duplicate: float = 0.0
-    drop: float = 0.0
-
-    def arranged(self, batch: Sequence[Object]) -> list[Object]:
-        """Return the batch in the order of delivery."""
-        return sorted(batch, key=lambda each: self._chance("order", each)) if self.reorder else list(batch)
-
-    def is_dropped(self, delivery: Object) -> bool:
-        """Does this attempt never arrive?"""
-        return self._chance("drop", delivery) < self.drop
-
-    def is_doubled(self, delivery: Object) -> bool:
-        """Does this attempt arrive twice?"""
-        return self._chance("double", delivery) < self.duplicate
-
-    def _chance(self, question: str, delivery: Object) -> float:
-        return random.Random(f"{self.seed}/{question}/{delivery['id']}/{delivery['attempts']}").random()  # noqa: S311 - not a secret
-
-
 class Courier:
     """Delivers what is due; safe to use from several threads.
 
@@ -65,12 +32,24 @@ class Courier:
             receiver may call the API before it answers.
     """
 
-    def __init__(self, world: World, lock: RLock, *, post: Post, chaos: Chaos) -> None:
+    def __init__(self, world: World, lock: RLock, *, post: Post) -> None:
         self._world = world
         self._lock = lock
         self._post = post
-        self._chaos = chaos
+        self._chaos = world.chaos
         self._under_way: set[str] = set()
+        self._early = Lock()
+
+    def deliver_early(self, request_id: str) -> None:
+        """Deliver what is due before the caller has its answer, where the chaos setting wants that for this request.
+
+        A call that the receiver makes meanwhile waits for nothing: its own webhooks go out after the round that is under way.
+        """
+        if self._chaos.is_early(request_id) and self._early.acquire(blocking=False):
+            try:
+                self.deliver(ROUND)
+            finally:
+                self._early.release()
 
     def deliver(self, limit: int) -> int:
         """Attempt what is due, at most `limit` attempts, and what becomes due meanwhile; return how many arrived."""

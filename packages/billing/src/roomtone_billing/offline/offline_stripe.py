@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import idempotency
 from .api import Answer, Api, Request
+from .chaos import Chaos
 from .clock import utc_now
-from .courier import Chaos, Courier, Post, post_to_loopback
+from .courier import Courier, Post, post_to_loopback
 from .engine import timeline
 from .errors import OfflineOnly
 from .faults import Fault, Faults, Kind
@@ -73,12 +74,12 @@ class OfflineStripe:
             business=business,
         )
         self.lock = RLock()
-        self.world = World(seed=seed, real=clock, store=store, settings=settings)
+        self.world = World(seed=seed, real=clock, store=store, settings=settings, chaos=chaos)
         self.specification = Specification()
         self.world.shapes = Shapes(self.specification) if validate else None
         self.faults = Faults()
         self._api = Api(self.world, self.specification, self.faults)
-        self._courier = Courier(self.world, self.lock, post=post, chaos=chaos or Chaos())
+        self._courier = Courier(self.world, self.lock, post=post)
         self._forgot_at = self.world.now
         self._app: Any = None  # made at first need: a user of the SDK alone does not load Flask
 
@@ -88,9 +89,11 @@ class OfflineStripe:
         return self.world.clock.now
 
     def respond(self, request: Request) -> Answer:
-        """Answer one request to the API under /v1."""
+        """Answer one request to the API under /v1; the chaos setting may deliver its webhooks first."""
         with self.lock:
-            return self._api.answer(request)
+            answer = self._api.answer(request)
+        self._courier.deliver_early(answer.headers["request-id"])
+        return answer
 
     def http_client(self) -> stripe.HTTPClient:
         """Return the `http_client` for `stripe.StripeClient` that talks to this object without a socket."""

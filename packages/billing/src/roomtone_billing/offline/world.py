@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from .chaos import Chaos
 from .clock import VirtualClock
 from .ids import make_id
 from .objects import Object
@@ -55,6 +56,7 @@ class World:
     """State and its surroundings. One lock guards it, held by `OfflineStripe`.
 
     Attributes:
+        chaos: what happens to webhooks on their way.
         shapes: judges every answer and payload; None trusts them.
         test_clock: whose time counts at the moment; None is the account's.
 
@@ -64,8 +66,11 @@ class World:
         store: SQLite file or None.
     """
 
-    def __init__(self, *, seed: int, real: Callable[[], datetime], store: Path | None, settings: Settings) -> None:
+    def __init__(
+        self, *, seed: int, real: Callable[[], datetime], store: Path | None, settings: Settings, chaos: Chaos | None = None
+    ) -> None:
         self.seed = seed
+        self.chaos = chaos or Chaos()
         self.store = Store(store)
         self.clock = VirtualClock(real, self.store)
         self.settings = settings

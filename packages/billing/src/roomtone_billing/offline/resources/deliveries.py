@@ -30,18 +30,19 @@ def _hears(world: World, endpoint_id: str) -> bool:
 
 
 def queue(world: World, event: Object, endpoint: Object) -> Object:
-    """Let an event go to an endpoint, as soon as the courier comes by."""
+    """Let an event go to an endpoint, as soon as the courier comes by; chaos may hold it back."""
+    delivery_id = f"delivery_{world.store.count('delivery'):08}"
     return world.store.add(
         KIND,
         {
-            "id": f"delivery_{world.store.count('delivery'):08}",
+            "id": delivery_id,
             "event": event["id"],
             "account": world.store.account,
             "type": event["type"],
             "endpoint": endpoint["id"],
             "state": WAITING,
             "attempts": 0,
-            "due_at": world.courier_now,
+            "due_at": world.chaos.due_at(delivery_id, world.courier_now),
             "last_status": None,
             "last_problem": None,
         },

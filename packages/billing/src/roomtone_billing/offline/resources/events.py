@@ -31,7 +31,7 @@ def emit(world: World, event_type: str, value: Object, *, before: Object | None 
             "object": "event",
             **({"account": account} if account else {}),
             "api_version": API_VERSION,
-            "created": world.courier_now,
+            "created": world.chaos.second(world.courier_now),
             "data": data,
             "livemode": False,
             "pending_webhooks": len(endpoints),
