@@ -231,7 +231,7 @@ def test_the_control_endpoints_refuse_nonsense(sandbox, path, body, status):
     [
         ({"items": [{"quantity": 1}]}, "items[0][price]"),
         ({"items": []}, "items"),
-        ({"quantity": -1}, "items[quantity]"),
+        ({"quantity": -1}, "items[0][quantity]"),
         ({"trial_period_days": -1}, "trial_period_days"),
         ({"trial_period_days": 10**6}, "trial_period_days"),
         ({"customer": None}, "customer"),

@@ -315,3 +315,17 @@ def test_a_customer_keeps_the_currency_of_the_first_invoice(sandbox):
             attempt()
 
     assert len(sandbox.v1.subscriptions.list().data) == 1
+
+
+def test_what_is_paid_once_is_on_the_first_invoice_only(sandbox):
+    product = sandbox.v1.products.create({"name": "Setup"})
+    setup = sandbox.v1.prices.create({"product": product.id, "currency": "eur", "unit_amount": 9900})
+    subscription = sandbox.subscribe(sandbox.price(2900), add_invoice_items=[{"price": setup.id, "quantity": 2}])
+    sandbox.offline.advance(29 * 86400)
+
+    assert [each.total for each in sandbox.v1.invoices.list({"subscription": subscription.id}).data] == [2900, 2900 + 2 * 9900]
+
+
+def test_only_a_single_price_is_paid_once(sandbox):
+    with pytest.raises(stripe.InvalidRequestError, match="type=one_time"):
+        sandbox.subscribe(sandbox.price(2900), add_invoice_items=[{"price": sandbox.price(100).id}])

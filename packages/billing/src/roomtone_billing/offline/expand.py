@@ -31,6 +31,7 @@ FIELDS = {
     "promotion_code": "promotion_code",
     "refund": "refund",
     "schedule": "subscription_schedule",
+    "setup_intent": "setup_intent",
     "test_clock": "test_helpers.test_clock",
     "subscription": "subscription",
 }

@@ -74,7 +74,8 @@ ROUTES = (
     Route(
         "post /v1/prices",
         _create_price,
-        f"{PRICE} currency product product_data unit_amount recurring.interval recurring.interval_count",
+        f"{PRICE} currency product product_data unit_amount unit_amount_decimal recurring.interval recurring.interval_count "
+        "recurring.meter recurring.usage_type",
     ),
     Route("get /v1/prices", _list_prices, f"{LIST} active currency product type lookup_keys recurring"),
     Route("get /v1/prices/{price}", _retrieve_price),

@@ -9,7 +9,7 @@ from ..resources import credit_notes
 from ..world import World
 from .routes import LIST, Call, Route, listing, retrieving
 
-LINES = "amount description invoice_line_item quantity type unit_amount"
+LINES = "amount description invoice_line_item quantity tax_rates type unit_amount"
 FIELDS = "invoice amount credit_amount refund_amount out_of_band_amount memo metadata reason expand " + " ".join(
     f"lines.{name}" for name in LINES.split()
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..engine import clockwork
 from ..lists import page
 from ..objects import Object
 from ..resources import meters
@@ -29,7 +30,9 @@ def _reactivate(world: World, call: Call) -> Object:
 
 
 def _record(world: World, call: Call) -> Object:
-    return meters.record(world, call.params)
+    # The payload names the customer, and a customer's test clock says what the time is.
+    with clockwork.of_customer(world, meters.customer_of(world, call.params)):
+        return meters.record(world, call.params)
 
 
 def _summaries(world: World, call: Call) -> Object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..engine import checkout
 from ..errors import NotSupported
 from ..lists import page
 from ..objects import Object, merged_metadata
@@ -9,10 +10,15 @@ from ..resources import checkout_sessions, portal_configurations, portal_session
 from ..world import World
 from .routes import LIST, Call, Route, required
 
+METHODS = frozenset(["card", "sepa_debit"])
 CHECKOUT = (
     "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale "
     "expires_at payment_method_types payment_method_collection billing_address_collection ui_mode expand subscription_data.metadata "
-    "subscription_data.description subscription_data.trial_period_days subscription_data.trial_end subscription_data.trial_settings"
+    "subscription_data.description line_items.price_data discounts allow_promotion_codes currency customer_creation "
+    "setup_intent_data.description setup_intent_data.metadata payment_intent_data.description payment_intent_data.metadata "
+    "payment_intent_data.receipt_email payment_intent_data.statement_descriptor payment_intent_data.setup_future_usage "
+    "payment_intent_data.transfer_group payment_intent_data.application_fee_amount payment_intent_data.transfer_data.destination "
+    "payment_intent_data.on_behalf_of subscription_data.trial_period_days subscription_data.trial_end subscription_data.trial_settings"
 )
 CONFIGURATION = (
     "business_profile default_return_url metadata name expand features.customer_update features.invoice_history "
@@ -24,13 +30,12 @@ CONFIGURATION = (
 
 
 def _create(world: World, call: Call) -> Object:
-    if call.params.get("mode") != "subscription":
-        raise NotSupported("Checkout in other modes than subscription", param="mode")
+    required(call.params, "mode")
     if call.params.get("ui_mode", "hosted_page") != "hosted_page":
         raise NotSupported("Checkout that is embedded in the caller's page", param="ui_mode")
-    if call.params.get("payment_method_types", ["card"]) != ["card"]:
-        raise NotSupported("payment methods other than cards", param="payment_method_types")
-    return checkout_sessions.create(world, call.params)
+    if not METHODS.issuperset(types := call.params.get("payment_method_types", ["card"])) or not types:
+        raise NotSupported("payment methods other than cards and SEPA debits", param="payment_method_types")
+    return checkout.open_session(world, call.params)
 
 
 def _list(world: World, call: Call) -> Object:

@@ -7,6 +7,7 @@ from ..engine import collection, cycle, final_invoice, pending_update, plan_chan
 from ..errors import InvalidRequest, NotSupported, missing
 from ..lists import page
 from ..objects import Object, emptied
+from ..periods import period_end
 from ..resources import customers, discounts, events, payment_methods, subscriptions
 from ..world import World
 from .routes import LIST, Call, Route, required
@@ -29,7 +30,7 @@ def _create(world: World, call: Call) -> Object:
         wanted=[wanted.new_item(world, each, place) for place, each in enumerate(params["items"])],
         trial_end=_trial_end(world, params),
         discounts_given=params.get("discounts") or (),
-        extra=subscription_fields.extra_lines(world, params),
+        once=subscription_fields.paid_once(world, params),
         default_payment_method=_method(world, params, customer["id"]),
         **subscription_fields.read(world, params, subscription_fields.NEW, customer),
     )
@@ -139,7 +140,7 @@ def _set_cancellation(world: World, subscription: Object, params: Object) -> Obj
     end_at = subscriptions.period(subscription)[1]
     at = params.get("cancel_at", "")
     if isinstance(at, str) and at:
-        raise NotSupported("cancel_at by name; give the moment", param="cancel_at")
+        at = (min if at == "min_period_end" else max)(each["current_period_end"] for each in subscriptions.items(subscription))
     if at and at != end_at:
         return _set_end(world, subscription, at, params)
     if not params.get("cancel_at_period_end") and not at:
@@ -148,13 +149,19 @@ def _set_cancellation(world: World, subscription: Object, params: Object) -> Obj
 
 
 def _set_end(world: World, subscription: Object, at: int, params: Object) -> Object:
-    """End at another moment than the period's end: within this period, and without a credit for the rest."""
+    """End at another moment than the period's end: where all periods end, or within this one and without a credit for the rest."""
     if at <= world.now:
         raise InvalidRequest("Invalid timestamp: must be an integer Unix timestamp in the future.", param="cancel_at")
-    if at > subscriptions.period(subscription)[1] or params.get("proration_behavior") != "none":
+    if not _is_every_end(subscription, at) and (at > subscriptions.period(subscription)[1] or params.get("proration_behavior") != "none"):
         raise NotSupported("cancel_at past this period, or with a proration; send proration_behavior=none", param="cancel_at")
     agenda.plan(world, cycle.END_BY_DATE, subscription["id"], at=at)
     return subscriptions.cancel_later(world, subscription["id"], at=at, is_flagged=False)
+
+
+def _is_every_end(subscription: Object, at: int) -> bool:
+    """Does a period of every item end at this moment?"""
+    anchor = subscription["billing_cycle_anchor"]
+    return all(period_end(anchor, each["price"]["recurring"], after=at - 1) == at for each in subscriptions.items(subscription))
 
 
 def _collect(world: World, invoice_id: str, params: Object) -> None:

@@ -6,7 +6,7 @@ from .. import agenda
 from ..cards import AUTHENTICATION, Decline, refusal
 from ..errors import InvalidRequest
 from ..objects import Object
-from ..resources import customers, events, invoice_payments, invoices, payment_intents, payment_methods, subscriptions
+from ..resources import checkout_sessions, customers, events, invoice_payments, invoices, payment_intents, payment_methods, subscriptions
 from ..world import World
 from . import charging
 
@@ -67,6 +67,7 @@ def settle_debit(world: World, charge_id: str) -> None:
     intent_id, decline = charging.settle(world, charge_id)
     payment = invoice_payments.of(world, intent_id)
     invoice = world.store.find(invoices.KIND, payment["invoice"]) if payment else None
+    checkout_sessions.settle(world, intent=intent_id, invoice=invoice["id"] if invoice else None, has_arrived=decline is None)
     if invoice is None or invoice["status"] != "open":
         return
     if decline is None:

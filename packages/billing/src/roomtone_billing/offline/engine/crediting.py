@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import InvalidRequest, NotSupported
 from ..objects import Object
-from ..resources import balance_transactions, credit_notes, events, invoice_payments, invoices, payment_intents, refunds
+from ..resources import balance_transactions, credit_notes, events, invoice_payments, invoices, payment_intents, refunds, tax_rates
 from ..world import World
 from . import collection
 
@@ -24,7 +24,7 @@ def issue(world: World, params: Object) -> Object:
     Raises:
         InvalidRequest: the invoice is neither open nor paid, the amount is more than is left of it, or (when it is paid) refund, balance
             credit and out-of-band amount do not add up to it.
-        NotSupported: the invoice has discounts or taxes, whose share is not worked out here.
+        NotSupported: a part by `amount` of an invoice with discounts or taxes: only lines say which share of these goes back.
     """
     note = preview(world, params)
     invoice = world.store.get(invoices.KIND, note["invoice"])
@@ -85,28 +85,38 @@ def _after_payment(world: World, invoice: Object, note: Object, params: Object) 
 
 
 def _lines(world: World, invoice: Object, params: Object) -> list[Object]:
-    if invoice["total_taxes"] or invoice["total_discount_amounts"]:
-        raise NotSupported("credit notes over invoices with discounts or taxes", param="invoice")
     if ("amount" in params) == ("lines" in params):
         raise InvalidRequest("Give either `amount` or `lines`.", param="amount")
+    if "amount" in params and (invoice["total_taxes"] or invoice["total_discount_amounts"]):
+        return _all_lines(world, invoice, params["amount"])
     if "amount" in params:
         return [credit_notes.build_line(world, params["amount"], description=params.get("memo"), invoice_line=None)]
     return [_line(world, invoice, each, place) for place, each in enumerate(params["lines"])]
+
+
+def _all_lines(world: World, invoice: Object, amount: int) -> list[Object]:
+    if amount != invoice["total"] or credit_notes.of(world, invoice["id"]):
+        raise NotSupported("a part by `amount` of an invoice with discounts or taxes; send `lines`", param="amount")
+    lines = [each for each in invoice["lines"]["data"] if each["amount"]]
+    return [credit_notes.build_line(world, each["amount"], description=None, invoice_line=each) for each in lines]
 
 
 def _line(world: World, invoice: Object, given: Object, place: int) -> Object:
     quantity = given.get("quantity")
     if given["type"] == "custom_line_item":
         amount = given.get("unit_amount", 0) * (quantity or 1)
-        return credit_notes.build_line(world, amount, description=given.get("description"), invoice_line=None, quantity=quantity)
+        rates = tax_rates.named(world, given.get("tax_rates", ""), param=f"lines[{place}][tax_rates]")
+        return credit_notes.build_line(
+            world, amount, description=given.get("description"), invoice_line=None, quantity=quantity, rates=rates
+        )
     line = next((each for each in invoice["lines"]["data"] if each["id"] == given.get("invoice_line_item")), None)
     if line is None:
         raise InvalidRequest("No such line on the invoice.", code="resource_missing", param=f"lines[{place}][invoice_line_item]")
     if quantity is not None and (line["amount"] * quantity) % line["quantity"]:
         raise NotSupported("crediting a quantity whose share is no whole amount; give the amount", param=f"lines[{place}][quantity]")
     amount = given["amount"] if "amount" in given else line["amount"] * (quantity or line["quantity"]) // line["quantity"]
-    if amount > line["amount"]:
-        raise InvalidRequest("The credit is more than the line's amount.", param=f"lines[{place}][amount]")
+    if amount + credit_notes.credited_of(world, line["id"]) > line["amount"]:
+        raise InvalidRequest("The credit is more than what is left of the line's amount.", param=f"lines[{place}][amount]")
     return credit_notes.build_line(world, amount, description=given.get("description"), invoice_line=line, quantity=quantity)
 
 

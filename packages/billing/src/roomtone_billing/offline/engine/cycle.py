@@ -9,11 +9,11 @@ from .. import agenda
 from ..errors import InvalidRequest
 from ..objects import Object
 from ..periods import period_end
-from ..resources import customers, discounts, events, invoices, payment_methods, prices, products, subscriptions
+from ..resources import customers, discounts, events, invoice_items, invoices, payment_methods, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import collection, debited, drafting, proration
+from . import collection, debited, drafting, proration, usage
 
 PERIOD_END = "period_end"
 FINALIZE = "finalize_invoice"
@@ -33,21 +33,22 @@ def start(
     wanted: list[Wanted],
     trial_end: int | None = None,
     discounts_given: Sequence[Object] = (),
-    extra: Sequence[Line] = (),
+    once: Sequence[Object] = (),
     **values: Any,
 ) -> Object:
     """Add a subscription and its first invoice, finalised but not yet collected (a trial's costs nothing and is paid at once).
 
     Args:
         discounts_given: entries of a `discounts` parameter, redeemed here.
-        extra: lines that the first invoice bears besides the items.
+        once: `price`, `quantity` and `description` of what is paid once, on the first invoice.
         values: fields of the subscription that differ from the usual.
     """
     now = world.now
     prices.refuse_mixed_currencies([each.price for each in wanted], world.store.get(customers.KIND, customer)["currency"])
-    end = trial_end or period_end(now, wanted[0].price["recurring"], after=now)
+    ends = [trial_end or period_end(now, each.price["recurring"], after=now) for each in wanted]
+    end = min(ends)
     subscription_id = world.new_id("sub")
-    amount = sum(each.price["unit_amount"] * each.quantity for each in wanted)
+    amount = sum(prices.upfront(each.price, each.quantity) for each in wanted)
     redeemed = [discounts.apply(world, each, customer=customer, amount=amount, subscription=subscription_id) for each in discounts_given]
     is_sent = values.get("collection_method") == "send_invoice"
     subscription = subscriptions.create(
@@ -55,13 +56,16 @@ def start(
         subscription_id,
         customer=customer,
         wanted=wanted,
-        period=(now, end),
+        ends=ends,
         status="trialing" if trial_end else ("active" if is_sent else "incomplete"),
         trial_end=trial_end,
         discounts=[each["id"] for each in redeemed],
         **values,
     )
-    lines = [*whole_lines(world, subscriptions.items(subscription), is_trial=bool(trial_end)), *extra]
+    for each in once:
+        asked = {"quantity": each["quantity"], "description": each["description"], "subscription": subscription_id}
+        invoice_items.create(world, asked, customer=customer, price=each["price"], invoice=None)
+    lines = whole_lines(world, subscriptions.items(subscription), is_trial=bool(trial_end))
     invoice = drafting.open_draft(world, subscription, lines, reason="subscription_create", period=(now, now))
     subscriptions.change(world, subscription_id, latest_invoice=invoice["id"])
     if not trial_end:
@@ -75,6 +79,7 @@ def start(
 
 def finalize(world: World, invoice_id: str) -> Object:
     """Open a draft; one with nothing due is paid, one to be sent is sent. Nothing is charged here."""
+    usage.take_late(world, invoice_id)
     invoice = invoices.finalize(world, invoice_id)
     world.store.remove(drafting.LINES, invoice_id)
     if invoice["status"] == "paid":
@@ -99,7 +104,7 @@ def reach_period_end(world: World, subscription_id: str) -> None:
     if subscription["status"] in subscriptions.ENDED or subscription["status"] == "incomplete":
         return
     if subscription["cancel_at_period_end"] or (subscription["cancel_at"] or world.now + 1) <= world.now:
-        end(world, subscription_id, reason="cancellation_requested")
+        _end_billed(world, subscription)
         return
     if subscription["status"] == "paused":
         return
@@ -131,16 +136,17 @@ def resume(world: World, subscription_id: str) -> Object:
     if subscription["status"] != "paused":
         raise InvalidRequest(f"You can only resume a subscription whose status is paused; this one is {subscription['status']}.")
     now = world.now
-    first = subscriptions.items(subscription)[0]
-    boundary = period_end(now, first["price"]["recurring"], after=now)
-    items = [{**each, "current_period_start": now, "current_period_end": boundary} for each in subscriptions.items(subscription)]
+    items = [
+        {**each, "current_period_start": now, "current_period_end": period_end(now, each["price"]["recurring"], after=now)}
+        for each in subscriptions.items(subscription)
+    ]
     moved = {"items": subscriptions.with_items(subscription, items), "billing_cycle_anchor": now}
     invoice = drafting.open_draft(
         world, {**subscription, **moved}, whole_lines(world, items), reason="subscription_update", period=(now, now)
     )
     subscriptions.change(world, subscription_id, **moved, latest_invoice=invoice["id"])
     _note_billed(world, subscription_id, invoice)
-    _plan_period(world, subscription_id, boundary)
+    _plan_period(world, subscription_id, min(each["current_period_end"] for each in items))
     return finalize(world, invoice["id"])
 
 
@@ -148,7 +154,15 @@ def end_by_date(world: World, subscription_id: str) -> None:
     """The moment has come that `cancel_at` named, unless somebody has moved it since."""
     subscription = world.store.get(subscriptions.KIND, subscription_id)
     if subscription["status"] not in subscriptions.ENDED and (subscription["cancel_at"] or world.now + 1) <= world.now:
-        end(world, subscription_id, reason="cancellation_requested")
+        _end_billed(world, subscription)
+
+
+def _end_billed(world: World, subscription: Object) -> None:
+    """End as was asked before, with a last invoice for what was used and what still waits."""
+    from . import final_invoice  # it bills what this module knows
+
+    final_invoice.bill(world, subscription, prorates=False)
+    end(world, subscription["id"], reason="cancellation_requested")
 
 
 def end(world: World, subscription_id: str, *, reason: str, details: Object | None = None) -> Object:
@@ -204,7 +218,9 @@ def pending_lines(world: World, subscription_id: str) -> list[Line]:
 def _renew(world: World, subscription: Object, *, was_trial: bool) -> None:
     start_at, boundary = subscriptions.period(subscription)
     items = rolled(subscription, boundary)
-    lines = [*pending_lines(world, subscription["id"]), *whole_lines(world, items)]
+    ended = [each for each in subscriptions.items(subscription) if each["current_period_end"] <= boundary and not was_trial]
+    used = usage.lines(world, subscription["customer"], ended, until=boundary)
+    lines = [*pending_lines(world, subscription["id"]), *used, *whole_lines(world, begun(items, boundary))]
     for each in list(world.store.where(PENDING_LINE, subscription=subscription["id"])):
         world.store.remove(PENDING_LINE, each["id"])
     paused = subscription["pause_collection"]
@@ -216,7 +232,7 @@ def _renew(world: World, subscription: Object, *, was_trial: bool) -> None:
         world, subscription["id"], items=subscriptions.with_items(subscription, items), latest_invoice=invoice["id"], **status
     )
     _note_billed(world, subscription["id"], invoice)
-    _plan_period(world, subscription["id"], items[0]["current_period_end"])
+    _plan_period(world, subscription["id"], min(each["current_period_end"] for each in items))
     if collects:
         at = world.now + world.settings.draft_s
         invoices.change(world, invoice["id"], automatically_finalizes_at=at)
@@ -236,20 +252,28 @@ def _note_billed(world: World, subscription_id: str, invoice: Object) -> None:
 
 
 def rolled(subscription: Object, boundary: int) -> list[Object]:
-    """Return the items as the period after a boundary has them."""
+    """Return the items after a boundary: those whose period ends there in their next one, the others as they are."""
     return [
         {
             **item,
             "current_period_start": boundary,
             "current_period_end": period_end(subscription["billing_cycle_anchor"], item["price"]["recurring"], after=boundary),
         }
+        if item["current_period_end"] <= boundary
+        else item
         for item in subscriptions.items(subscription)
     ]
 
 
+def begun(items: list[Object], at: int) -> list[Object]:
+    """Return the items whose period begins at a moment."""
+    return [each for each in items if each["current_period_start"] == at]
+
+
 def whole_lines(world: World, items: list[Object], *, is_trial: bool = False) -> list[Line]:
-    """Return the lines for the whole period of items."""
-    return [proration.whole(item, name=products.name_of(world, item), is_trial=is_trial) for item in items]
+    """Return the lines for the whole period of items; what a meter counts is billed afterwards and has none."""
+    licensed = [each for each in items if not prices.is_metered(each["price"])]
+    return [proration.whole(item, name=products.name_of(world, item), is_trial=is_trial) for item in licensed]
 
 
 def _plan_period(world: World, subscription_id: str, end_at: int, *, is_trial: bool = False) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from ..objects import Object
-from ..resources import invoice_items, products, subscriptions
+from ..resources import invoice_items, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..world import World
-from . import collection, cycle, debited, drafting, proration
+from . import collection, cycle, debited, drafting, proration, usage
 
 
 def bill(world: World, subscription: Object, *, prorates: bool) -> Object | None:
-    """Bill what waits for the next invoice, with a credit for the unused time when asked for; None when nothing waits."""
+    """Bill what meters counted and what waits for the next invoice, with a credit for unused time if asked for; None for nothing."""
     lines = cycle.pending_lines(world, subscription["id"])
-    if prorates and subscription["status"] != "trialing":
-        lines += [_credit(world, item) for item in subscriptions.items(subscription)]
+    items = subscriptions.items(subscription)
+    if subscription["status"] not in ("trialing", "incomplete", "paused"):
+        lines += [each for each in usage.lines(world, subscription["customer"], items, until=world.now) if each.used != "0"]
+        lines += [_credit(world, item) for item in items if prorates and not prices.is_metered(item["price"])]
     customer, currency = subscription["customer"], subscription["currency"]
     if not lines and not invoice_items.pending(world, customer, subscription=subscription["id"], currency=currency):
         return None

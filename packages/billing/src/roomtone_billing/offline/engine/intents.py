@@ -15,8 +15,13 @@ CANCELABLE = (*CONFIRMABLE, "requires_capture", "processing")
 DISPUTE = "open_dispute"
 
 
-def confirm_payment(world: World, intent_id: str, method_id: str | None, *, off_session: bool = False) -> Object:
+def confirm_payment(
+    world: World, intent_id: str, method_id: str | None, *, off_session: bool = False, is_authenticated: bool = False
+) -> Object:
     """Try to take a payment.
+
+    Args:
+        is_authenticated: the cardholder has just passed 3-D Secure.
 
     Raises:
         CardDeclined: the bank said no, or wants the cardholder while nobody is there (`off_session`); the attempt stays on record.
@@ -31,7 +36,7 @@ def confirm_payment(world: World, intent_id: str, method_id: str | None, *, off_
             code="payment_intent_unexpected_state",
             param="payment_method",
         )
-    decline = charging.attempt(world, intent_id, chosen)
+    decline = charging.attempt(world, intent_id, chosen, is_authenticated=is_authenticated)
     if decline is AUTHENTICATION and not off_session:
         return world.store.get(payment_intents.KIND, intent_id)
     return _outcome(world, intent_id, chosen, decline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +13,7 @@ from ..resources import prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import cycle, debited, drafting, proration
+from . import cycle, debited, drafting, proration, usage
 
 Proration = Literal["always_invoice", "create_prorations", "none"]
 
@@ -24,12 +25,13 @@ class Change:
     Attributes:
         wanted: the items as they will be; new ones have no id yet.
         lines: what is billed for it, credits first.
+        periods: those of the wanted items afterwards, in their order.
         moves_anchor: a new period begins now, because the interval changed.
     """
 
     wanted: tuple[Wanted, ...]
     lines: tuple[Line, ...]
-    period: tuple[int, int]
+    periods: tuple[tuple[int, int], ...]
     moves_anchor: bool
 
 
@@ -44,19 +46,15 @@ def work_out(
 
     Raises:
         InvalidRequest: a price is in another currency.
-        NotSupported: the items would renew at different intervals.
+        NotSupported: an item would change its interval while others keep theirs, or a metered item goes that was used in this period.
     """
     prices.refuse_mixed_currencies([each.price for each in wanted], subscription["currency"])
-    recurrings = {(each.price["recurring"]["interval"], each.price["recurring"]["interval_count"]) for each in wanted}
-    if len(recurrings) > 1:
-        raise NotSupported("items with different intervals on one subscription", param="items")
-    old = subscriptions.items(subscription)
     is_trial = subscription["status"] == "trialing"
-    current = old[0]["price"]["recurring"]
-    moves = (resets_anchor or recurrings != {(current["interval"], current["interval_count"])}) and not is_trial
-    period = (at, period_end(at, wanted[0].price["recurring"], after=at)) if moves else subscriptions.period(subscription)
-    lines = [] if is_trial else _lines(world, subscription, wanted, behavior=behavior, at=at, period=period, moves=moves)
-    return Change(wanted=tuple(wanted), lines=tuple(lines), period=period, moves_anchor=moves)
+    moves = (resets_anchor or _changes_interval(subscription, wanted)) and not is_trial
+    _refuse_unbilled_usage(world, subscription, wanted, moves=moves)
+    periods = tuple((at, period_end(at, each.price["recurring"], after=at)) if moves else _period_of(subscription, each) for each in wanted)
+    lines = [] if is_trial else _lines(world, subscription, wanted, behavior=behavior, at=at, periods=periods, moves=moves)
+    return Change(wanted=tuple(wanted), lines=tuple(lines), periods=periods, moves_anchor=moves)
 
 
 def apply(world: World, subscription: Object, change: Change, *, behavior: Proration) -> str | None:
@@ -83,14 +81,16 @@ def bills_now(change: Change, behavior: Proration) -> bool:
 
 def fields_after(world: World, subscription: Object, change: Change) -> tuple[Object, list[Line]]:
     """Return the subscription's fields as the change leaves them, and the lines with the ids of new items."""
-    items = [_placed(world, subscription, each, change.period) for each in change.wanted]
-    new_ids = iter([item["id"] for item, each in zip(items, change.wanted, strict=True) if each.item_id is None])
+    items = [_placed(world, subscription, each, period) for each, period in zip(change.wanted, change.periods, strict=True)]
+    new_ids = iter(
+        [item["id"] for item, each in zip(items, change.wanted, strict=True) if each.item_id is None and each.quantity is not None]
+    )
     lines = [line if line.subscription_item else replace(line, subscription_item=next(new_ids)) for line in change.lines]
     fields: Object = {"items": subscriptions.with_items(subscription, items)}
     if change.moves_anchor:
-        fields["billing_cycle_anchor"] = change.period[0]
+        fields["billing_cycle_anchor"] = change.periods[0][0]
         if subscription["cancel_at"]:
-            fields["cancel_at"] = change.period[1]
+            fields["cancel_at"] = min(end for _, end in change.periods)
     _note_debits(world, subscription, items, lines)
     return fields, lines
 
@@ -103,20 +103,31 @@ def _note_debits(world: World, subscription: Object, items: list[Object], lines:
 
 
 def _lines(
-    world: World, subscription: Object, wanted: list[Wanted], *, behavior: Proration, at: int, period: tuple[int, int], moves: bool
+    world: World,
+    subscription: Object,
+    wanted: list[Wanted],
+    *,
+    behavior: Proration,
+    at: int,
+    periods: Sequence[tuple[int, int]],
+    moves: bool,
 ) -> list[Line]:
     old = {item["id"]: item for item in subscriptions.items(subscription)}
     kept = {each.item_id: each for each in wanted if each.item_id}
     changed = [
         item
         for item_id, item in old.items()
-        if moves or item_id not in kept or (kept[item_id].price["id"], kept[item_id].quantity) != (item["price"]["id"], item["quantity"])
+        if moves
+        or item_id not in kept
+        or (kept[item_id].price["id"], kept[item_id].quantity) != (item["price"]["id"], item.get("quantity"))
     ]
+    changed = [item for item in changed if not prices.is_metered(item["price"])]
     credited = [proration.credit(item, name=products.name_of(world, item), at=at, debited=debited.amount(world, item)) for item in changed]
     touched = {item["id"] for item in changed}
     debits = []
-    for each in wanted:
-        if each.item_id is None or each.item_id in touched:
+    touched |= {item_id for item_id, each in kept.items() if prices.is_metered(old[item_id]["price"]) and not prices.is_metered(each.price)}
+    for each, period in zip(wanted, periods, strict=True):
+        if each.quantity is not None and (each.item_id is None or each.item_id in touched):
             item = _preview_item(subscription, each, period)
             name = products.name_of(world, item)
             if moves or behavior == "none":
@@ -128,11 +139,44 @@ def _lines(
     return credited + debits
 
 
+def _interval(price: Object) -> tuple[str, int]:
+    return price["recurring"]["interval"], price["recurring"]["interval_count"]
+
+
+def _changes_interval(subscription: Object, wanted: list[Wanted]) -> bool:
+    """Do all items go from one interval to another? Of several intervals, each item must keep its own."""
+    old = {each["id"]: _interval(each["price"]) for each in subscriptions.items(subscription)}
+    before, after = set(old.values()), {_interval(each.price) for each in wanted}
+    if len(before) == 1 and len(after) == 1:
+        return before != after
+    for each in wanted:
+        if _interval(each.price) not in before if each.item_id is None else old[each.item_id] != _interval(each.price):
+            raise NotSupported("another interval for one of several items in the middle of a subscription", param="items")
+    return False
+
+
+def _period_of(subscription: Object, wanted: Wanted) -> tuple[int, int]:
+    """Return the running period of an item, or for a new one that of an item with its interval."""
+    items = subscriptions.items(subscription)
+    same = [each for each in items if each["id"] == wanted.item_id] or [
+        each for each in items if _interval(each["price"]) == _interval(wanted.price)
+    ]
+    return (same[0]["current_period_start"], same[0]["current_period_end"]) if same else subscriptions.period(subscription)
+
+
+def _refuse_unbilled_usage(world: World, subscription: Object, wanted: list[Wanted], *, moves: bool) -> None:
+    stays = {each.item_id: each.price["id"] for each in wanted}
+    for item in subscriptions.items(subscription):
+        is_cut = moves or stays.get(item["id"]) != item["price"]["id"]
+        if is_cut and subscription["status"] != "trialing" and usage.was_used(world, subscription["customer"], item):
+            raise NotSupported("changing or removing a metered item that was used in this period", param="items")
+
+
 def _preview_item(subscription: Object, wanted: Wanted, period: tuple[int, int]) -> Object:
     return {
         "id": wanted.item_id or "",
         "price": wanted.price,
-        "quantity": wanted.quantity,
+        **subscriptions.counted(wanted.quantity),
         "subscription": subscription["id"],
         "current_period_start": period[0],
         "current_period_end": period[1],
@@ -143,9 +187,9 @@ def _placed(world: World, subscription: Object, wanted: Wanted, period: tuple[in
     for item in subscriptions.items(subscription):
         if item["id"] == wanted.item_id:
             return {
-                **item,
+                **{name: value for name, value in item.items() if name != "quantity"},
                 "price": wanted.price,
-                "quantity": wanted.quantity,
+                **subscriptions.counted(wanted.quantity),
                 "metadata": wanted.metadata or item["metadata"],
                 "current_period_start": period[0],
                 "current_period_end": period[1],
@@ -155,5 +199,5 @@ def _placed(world: World, subscription: Object, wanted: Wanted, period: tuple[in
 
 def changed(subscription: Object, change: Change) -> Object:
     """Return the subscription as it would look after the change, for a preview; nothing is kept."""
-    items = [_preview_item(subscription, each, change.period) for each in change.wanted]
+    items = [_preview_item(subscription, each, period) for each, period in zip(change.wanted, change.periods, strict=True)]
     return {**subscription, "items": subscriptions.with_items(subscription, items)}

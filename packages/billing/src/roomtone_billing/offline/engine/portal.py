@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..cards import Card, refusal
 from ..errors import InvalidRequest, OfflineOnly
 from ..objects import Object
-from ..resources import customers, payment_methods, portal_configurations, subscriptions
+from ..resources import customers, payment_methods, portal_configurations, prices, subscriptions
 from ..resources.subscriptions import Wanted
 from ..world import World
 from . import collection, cycle, plan_change
@@ -84,10 +84,15 @@ def own(world: World, kind: str, object_id: str, customer_id: str) -> Object:
 
 
 def offered(world: World, configuration: Object, subscription: Object) -> list[Object]:
-    """Return the prices this subscription may switch to: those on offer, in its currency, without its own."""
+    """Return the prices this subscription may switch to: those on offer, in its currency, without its own.
+
+    As at Stripe, a subscription of several products or of metered prices cannot be switched in the portal.
+    """
     current = subscriptions.items(subscription)[0]["price"]
-    prices = portal_configurations.offered_prices(world, configuration)
-    return [each for each in prices if each["currency"] == subscription["currency"] and each["id"] != current["id"]]
+    if len(subscriptions.items(subscription)) > 1 or prices.is_metered(current):
+        return []
+    fitting = [each for each in portal_configurations.offered_prices(world, configuration) if not prices.is_metered(each)]
+    return [each for each in fitting if each["currency"] == subscription["currency"] and each["id"] != current["id"]]
 
 
 def _collect(world: World, invoice_id: str, *, is_recorded: bool, is_authenticated: bool = False) -> None:

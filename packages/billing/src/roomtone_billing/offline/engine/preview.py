@@ -32,10 +32,12 @@ def preview_new(world: World, customer: Object, items: list[Object], *, trial_en
     """Return the first invoice of a subscription that does not exist; nothing is kept."""
     asked = [new_item(world, each, place) for place, each in enumerate(items)]
     is_trial = isinstance(trial_end, int)
-    end = trial_end if isinstance(trial_end, int) else period_end(world.now, asked[0].price["recurring"], after=world.now)
     billed = invoices.standalone(customer["id"], currency=asked[0].price["currency"])
     lines = []
     for each in asked:
+        end = trial_end if isinstance(trial_end, int) else period_end(world.now, each.price["recurring"], after=world.now)
+        if each.quantity is None:
+            continue
         item = {"id": world.new_id("si", length=14), "price": each.price, "quantity": each.quantity, "subscription": None}
         dated = {**item, "current_period_start": world.now, "current_period_end": end}
         lines.append(proration.whole(dated, name=products.name_of(world, dated), is_trial=is_trial))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ..money import format_amount
+from dataclasses import replace
+
+from ..money import format_unit
 from ..objects import Object
+from ..resources import prices
 from ..resources.invoice_lines import Line
 from ..world import moment
 
@@ -44,13 +47,22 @@ def whole(item: Object, *, name: str, is_trial: bool = False) -> Line:
     if is_trial:
         return _line(item, 0, f"Trial period for {name}", start=start)
     price = item["price"]
-    each = f"{format_amount(price['unit_amount'], price['currency'])} / {price['recurring']['interval']}"
-    return _line(item, full_amount(item), f"{item['quantity']} × {name} (at {each})", start=start)
+    return _line(item, full_amount(item), f"{item['quantity']} × {name} (at {each_text(price)})", start=start)
+
+
+def metered(item: Object, *, until: int) -> Line:
+    """Return the line for what is counted of an item from its period's start to a moment, not counted yet."""
+    return replace(_line(item, 0, "", start=item["current_period_start"]), end=until, used="0")
 
 
 def full_amount(item: Object) -> int:
-    """Return what an item's whole period costs, in minor units."""
-    return int(item["price"]["unit_amount"] * item["quantity"])
+    """Return what an item's whole period costs when it begins, in minor units; nothing where a meter counts."""
+    return prices.upfront(item["price"], item.get("quantity"))
+
+
+def each_text(price: Object) -> str:
+    """Return a unit's price as people read it."""
+    return f"{format_unit(price['unit_amount_decimal'], price['currency'])} / {price['recurring']['interval']}"
 
 
 def day(at: int) -> str:
@@ -63,7 +75,7 @@ def _line(item: Object, amount: int, text: str, *, start: int, is_proration: boo
         amount=amount,
         description=text,
         price=item["price"],
-        quantity=item["quantity"],
+        quantity=item.get("quantity"),
         start=start,
         end=item["current_period_end"],
         subscription=item["subscription"],

@@ -117,7 +117,7 @@ def _around(world: World, subscription_id: str) -> Object:
     if subscription["schedule"]:
         raise InvalidRequest(f"The subscription is already attached to a schedule: {subscription['schedule']}.", param="from_subscription")
     start, end = subscriptions.period(subscription)
-    items = [{"price": each["price"]["id"], "quantity": each["quantity"]} for each in subscriptions.items(subscription)]
+    items = [{"price": each["price"]["id"], "quantity": each.get("quantity")} for each in subscriptions.items(subscription)]
     phase = schedules.build_phase(items, currency=subscription["currency"], start=start, end=end, proration_behavior="create_prorations")
     around = {"status": "active", "subscription": subscription_id, "current_phase": {"start_date": start, "end_date": end}}
     schedule = schedules.create(world, customer=subscription["customer"], phases=[phase], end_behavior="release", metadata=None, **around)
@@ -128,7 +128,11 @@ def _around(world: World, subscription_id: str) -> Object:
 
 def _item(world: World, given: Object, param: str) -> Object:
     price = prices.recurring_price(world, given.get("price", ""), param=param)
-    return {"price": price["id"], "quantity": given.get("quantity", 1), "recurring": price["recurring"]}
+    return {
+        "price": price["id"],
+        "quantity": None if prices.is_metered(price) else given.get("quantity", 1),
+        "recurring": price["recurring"],
+    }
 
 
 def _end(given: Object, items: list[Object], start: int, *, is_last: bool) -> int:
@@ -141,7 +145,7 @@ def _end(given: Object, items: list[Object], start: int, *, is_last: bool) -> in
 
 
 def _start(world: World, schedule: Object, phase: Object) -> None:
-    wanted = [Wanted(price=world.store.get(prices.KIND, each["price"]), quantity=each["quantity"]) for each in phase["items"]]
+    wanted = [Wanted(price=world.store.get(prices.KIND, each["price"]), quantity=each.get("quantity")) for each in phase["items"]]
     subscription = cycle.start(world, customer=schedule["customer"], wanted=wanted, schedule=schedule["id"])
     if subscription["status"] == "incomplete":
         collection.collect(world, subscription["latest_invoice"])
@@ -150,14 +154,14 @@ def _start(world: World, schedule: Object, phase: Object) -> None:
 
 def _change(world: World, schedule: Object, phase: Object) -> None:
     subscription = world.store.get(subscriptions.KIND, schedule["subscription"])
-    current = [(each["price"]["id"], each["quantity"]) for each in subscriptions.items(subscription)]
-    if current != [(each["price"], each["quantity"]) for each in phase["items"]]:
+    current = [(each["price"]["id"], each.get("quantity")) for each in subscriptions.items(subscription)]
+    if current != [(each["price"], each.get("quantity")) for each in phase["items"]]:
         old = iter(subscriptions.items(subscription))
         wanted = []
         for each in phase["items"]:
             before = next(old, None)
             price = world.store.get(prices.KIND, each["price"])
-            wanted.append(Wanted(price=price, quantity=each["quantity"], item_id=before["id"] if before else None))
+            wanted.append(Wanted(price=price, quantity=each.get("quantity"), item_id=before["id"] if before else None))
         # At the very end of a period nothing is left to prorate, and the renewal bills the new items whole.
         at_end = subscriptions.period(subscription)[1] <= world.now
         behavior: plan_change.Proration = "none" if at_end else phase["proration_behavior"]

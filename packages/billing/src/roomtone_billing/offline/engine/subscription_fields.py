@@ -5,10 +5,9 @@ from __future__ import annotations
 from .. import agenda
 from ..errors import InvalidRequest, NotSupported
 from ..objects import Object, emptied, merged_metadata
-from ..resources import automatic_tax, discounts, prices, subscriptions, tax_rates
-from ..resources.invoice_lines import Line
+from ..resources import automatic_tax, discounts, prices, products, subscriptions, tax_rates
 from ..world import World
-from . import cycle
+from . import connect, cycle
 
 NEW: Object = {
     "id": None,
@@ -38,8 +37,13 @@ def read(world: World, params: Object, before: Object, customer: Object) -> Obje
         enabled = params["automatic_tax"]["enabled"]
         fields["automatic_tax"] = {"disabled_reason": None, "enabled": enabled, "liability": {"type": "self"} if enabled else None}
     if "application_fee_percent" in params:
-        fields["application_fee_percent"] = emptied(params["application_fee_percent"])
+        fields["application_fee_percent"] = percent = emptied(params["application_fee_percent"])
+        if percent is not None and not 0 <= percent <= 100:
+            raise InvalidRequest("The application fee is 0 to 100 percent.", param="application_fee_percent")
+        if percent and world.store.account is None and not params.get("transfer_data"):
+            raise InvalidRequest("An application fee needs a connected account.", param="application_fee_percent")
     if "transfer_data" in params:
+        connect.refuse_unready(world, {"transfer_data": params["transfer_data"] or {}})
         fields["transfer_data"] = params["transfer_data"] and {
             "amount_percent": None,
             "destination": params["transfer_data"]["destination"],
@@ -47,16 +51,13 @@ def read(world: World, params: Object, before: Object, customer: Object) -> Obje
     return {**fields, **_collection(params, before), **_mode(params), **_later(world, params, before)}
 
 
-def extra_lines(world: World, params: Object) -> list[Line]:
-    """Return the lines of `add_invoice_items`: one-off prices on the first invoice."""
-    lines = []
+def paid_once(world: World, params: Object) -> list[Object]:
+    """Return what `add_invoice_items` puts on the first invoice; raises InvalidRequest for a recurring price."""
+    found = []
     for place, each in enumerate(params.get("add_invoice_items", [])):
-        price = world.store.get(prices.KIND, each.get("price", ""), param=f"add_invoice_items[{place}][price]")
-        quantity = each.get("quantity", 1)
-        product = world.store.get("product", price["product"])
-        amount = price["unit_amount"] * quantity
-        lines.append(Line(amount=amount, description=product["name"], start=world.now, end=world.now, price=price, quantity=quantity))
-    return lines
+        price = prices.one_time_price(world, each.get("price", ""), param=f"add_invoice_items[{place}][price]")
+        found.append({"price": price, "quantity": each.get("quantity", 1), "description": products.name_of(world, {"price": price})})
+    return found
 
 
 def _collection(params: Object, before: Object) -> Object:
@@ -82,7 +83,7 @@ def _later(world: World, params: Object, before: Object) -> Object:
     if "pause_collection" in params:
         fields["pause_collection"] = _pause(world, params["pause_collection"], before["id"])
     if "discounts" in params:
-        amount = sum(each["price"]["unit_amount"] * each["quantity"] for each in subscriptions.items(before))
+        amount = sum(prices.upfront(each["price"], each.get("quantity")) for each in subscriptions.items(before))
         given = params["discounts"] or []
         applied = [discounts.apply(world, each, customer=before["customer"], amount=amount, subscription=before["id"]) for each in given]
         fields["discounts"] = [each["id"] for each in applied]

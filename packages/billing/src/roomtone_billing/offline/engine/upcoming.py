@@ -6,7 +6,7 @@ from ..objects import Object
 from ..resources import events, invoice_items, invoices, subscriptions
 from ..resources.invoice_lines import Line
 from ..world import World
-from . import cycle
+from . import cycle, usage
 
 
 def announce_renewal(world: World, subscription_id: str) -> None:
@@ -28,7 +28,10 @@ def upcoming(world: World, subscription: Object, extra: list[Line] | None = None
     _, boundary = subscriptions.period(subscription)
     items = cycle.rolled(subscription, boundary)
     waiting = invoice_items.pending(world, subscription["customer"], subscription=subscription["id"], currency=subscription["currency"])
-    lines = [*(extra or []), *cycle.pending_lines(world, subscription["id"]), *cycle.whole_lines(world, items)]
+    ended = [each for each in subscriptions.items(subscription) if each["current_period_end"] <= boundary]
+    used = [] if subscription["status"] == "trialing" else usage.lines(world, subscription["customer"], ended, until=boundary)
+    whole = cycle.whole_lines(world, cycle.begun(items, boundary))
+    lines = [*(extra or []), *cycle.pending_lines(world, subscription["id"]), *used, *whole]
     lines += [invoice_items.line(world, each) for each in waiting]
     shown = invoices.build(
         world,

@@ -20,8 +20,7 @@ def wanted_items(world: World, subscription: Object, given: list[Object]) -> lis
         change = named.get(item["id"], {})
         if not change.get("deleted"):
             price = prices.recurring_price(world, change["price"], param="items[price]") if "price" in change else item["price"]
-            quantity: int = change["quantity"] if "quantity" in change else item["quantity"]
-            refuse_negative(quantity)
+            quantity = _quantity(price, change, item.get("quantity"))
             metadata = merged_metadata(item["metadata"], change.get("metadata"))
             wanted.append(Wanted(price=price, quantity=quantity, item_id=item["id"], metadata=metadata))
     wanted += [new_item(world, each, place) for place, each in enumerate(given) if "id" not in each]
@@ -36,13 +35,19 @@ def new_item(world: World, given: Object, place: int) -> Wanted:
     if "price" not in given:
         raise InvalidRequest(f"Missing required param: {param}.", code="parameter_missing", param=param)
     price = prices.recurring_price(world, given["price"], param=param)
-    refuse_negative(given.get("quantity", 1))
     rates = tax_rates.named(world, given.get("tax_rates", ""), param=f"items[{place}][tax_rates]")
     metadata = merged_metadata({}, given.get("metadata"))
-    return Wanted(price=price, quantity=given.get("quantity", 1), metadata=metadata, tax_rates=tuple(rates))
+    return Wanted(
+        price=price, quantity=_quantity(price, given, 1, param=f"items[{place}][quantity]"), metadata=metadata, tax_rates=tuple(rates)
+    )
 
 
-def refuse_negative(quantity: int) -> None:
-    """Raise InvalidRequest for a quantity below zero."""
+def _quantity(price: Object, given: Object, before: int | None, *, param: str = "items[quantity]") -> int | None:
+    if prices.is_metered(price):
+        if "quantity" in given:
+            raise InvalidRequest("You cannot set a quantity for a price with `usage_type=metered`: its meter counts.", param=param)
+        return None
+    quantity = int(given.get("quantity", 1 if before is None else before))
     if quantity < 0:
-        raise InvalidRequest("Invalid non-negative integer", code="parameter_invalid_integer", param="items[quantity]")
+        raise InvalidRequest("Invalid non-negative integer", code="parameter_invalid_integer", param=param)
+    return quantity

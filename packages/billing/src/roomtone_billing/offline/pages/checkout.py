@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from .. import cards
 from ..engine import checkout
-from ..errors import CardDeclined
+from ..errors import CardDeclined, InvalidRequest
 from ..objects import Object
-from ..resources import checkout_sessions, customers
+from ..resources import checkout_lines, checkout_sessions, customers, prices
 from ..world import World, moment
 from .host import allow_leaving_to, host
 
@@ -20,6 +22,7 @@ pages = Blueprint("checkout", __name__)
 EMAIL = re.compile(r"\A[^@\s]+@[^@\s]+\.[^@\s]+\Z")
 EXPIRY = re.compile(r"\A(\d{1,2})\s*/?\s*(\d{2}|\d{4})\Z")
 Page = str | Response | tuple[str, int]
+Result = TypeVar("Result")
 
 
 @dataclass(kw_only=True)
@@ -55,12 +58,31 @@ def submit(session_id: str) -> Page:
         if payer is None:
             return _page(world, session, form), 422
         try:
-            with host().transaction():
-                completed = checkout.submit(world, session_id, payer)
+            completed = _attempt(lambda world: checkout.submit(world, session_id, payer))
         except CardDeclined as error:
             form.problems["number" if error.param == "number" else ""] = error.message
             return _page(world, session, form), 402
+        except InvalidRequest as error:
+            form.problems["code" if session["discounts"] else ""] = error.message
+            return _page(world, session, form), 422
         return _onward(completed) if completed else redirect(url_for("checkout.authenticate", session_id=session_id), 303)
+
+
+@pages.post("/c/pay/<session_id>/code")
+def use_code(session_id: str) -> Page:
+    """Take off what a promotion code stands for; an empty one takes nothing off."""
+    text = request.form.get("code", "").strip()
+    with host().lock:
+        world = host().world
+        session = world.store.get(checkout_sessions.KIND, session_id)
+        if session["status"] != "open":
+            return _closed(world, session)
+        try:
+            with host().transaction():
+                checkout.use_code(world, session_id, text)
+        except InvalidRequest as error:
+            return _page(world, session, Form(values={"code": text}, problems={"code": error.message})), 422
+        return redirect(url_for("checkout.show", session_id=session_id), 303)
 
 
 @pages.get("/c/pay/<session_id>/confirm")
@@ -89,8 +111,8 @@ def answer(session_id: str) -> Page:
         if session["status"] != "open":
             return _closed(world, session)
         try:
-            with host().transaction():
-                completed = checkout.confirm(world, session_id, passed=request.form.get("answer") == "pass")
+            passed = request.form.get("answer") == "pass"
+            completed = _attempt(lambda world: checkout.confirm(world, session_id, passed=passed))
         except CardDeclined as error:
             message = (
                 "Your bank could not confirm that it was you. Try again or use another card."
@@ -101,6 +123,18 @@ def answer(session_id: str) -> Page:
         return _onward(completed)
 
 
+def _attempt(attempt: Callable[[World], Result]) -> Result:
+    """Do it whole or not at all; a refusal that is recorded is raised after what it left was kept."""
+    with host().transaction() as world:
+        try:
+            return attempt(world)
+        except CardDeclined as error:
+            if not error.is_recorded:
+                raise
+            declined = error
+    raise declined
+
+
 def read_payer(world: World, session: Object, form: Form) -> checkout.Payer | None:
     """Return what was typed, or None with the problems noted in the form."""
     email = form.values.get("email", "") or _known_email(world, session)
@@ -108,19 +142,23 @@ def read_payer(world: World, session: Object, form: Form) -> checkout.Payer | No
         form.problems["email"] = "Enter an e-mail address such as name@example.com."
     if not asks_for_card(session):
         return None if form.problems else checkout.Payer(email=email, name=form.values["name"], card=None)
-    card, expires = read_card(form, now_year=moment(world.now).year)
+    card, expires = read_card(form, now_year=moment(world.now).year, types=session["payment_method_types"])
     if form.problems or card is None:
         return None
     return checkout.Payer(email=email, name=form.values["name"], card=card, expires=expires)
 
 
-def read_card(form: Form, *, now_year: int) -> tuple[cards.Card | None, tuple[int, int] | None]:
-    """Return the card and its expiry, with whatever is wrong noted in the form."""
+def read_card(form: Form, *, now_year: int, types: Sequence[str] = ("card",)) -> tuple[cards.Card | None, tuple[int, int] | None]:
+    """Return the card (or bank account) and its expiry, with whatever is wrong noted in the form."""
     card, expires = None, None
     try:
         card = cards.by_number(form.values["number"])
     except CardDeclined as error:
         form.problems["number"] = f"{error.message} Use one of the test numbers below."
+    if card is not None and (card.brand if card.brand == "sepa_debit" else "card") not in types:
+        form.problems["number"] = "This way to pay is not offered here. Use one of the test numbers below."
+    if card is not None and card.brand == "sepa_debit":
+        return card, None
     match = EXPIRY.match(form.values["expiry"])
     if match:
         month, year = int(match[1]), int(match[2]) % 100 + 2000
@@ -145,15 +183,21 @@ def _page(world: World, session: Object, form: Form) -> str:
         "checkout.html",
         session=session,
         items=checkout_sessions.line_items(world, session["id"]),
-        first=plan["lines"][0]["price"],
+        first=next((line["price"] for line in plan["lines"] if line["price"]["recurring"]), None),
         trial_end=trial_end,
-        later=sum(line["price"]["unit_amount"] * line["quantity"] for line in plan["lines"]),
+        later=sum(checkout_lines.due(line) for line in plan["lines"] if line["price"]["recurring"]),
+        costs=[checkout_lines.due(line) for line in plan["lines"]],
+        is_metered=any(prices.is_metered(line["price"]) for line in plan["lines"]),
         known_email=_known_email(world, session),
         form=form,
-        cards=cards.CARDS,
+        cards=[each for each in (*cards.CARDS, *cards.ACCOUNTS) if _is_offered(each, session)],
         asks_for_card=asks_for_card(session),
         business=world.settings.business,
     )
+
+
+def _is_offered(card: cards.Card, session: Object) -> bool:
+    return ("sepa_debit" if card.brand == "sepa_debit" else "card") in session["payment_method_types"]
 
 
 def _closed(world: World, session: Object) -> Page:

@@ -11,7 +11,17 @@ from .. import cards
 from ..engine import portal
 from ..errors import CardDeclined, InvalidRequest, OfflineOnly, StripeError
 from ..objects import Object
-from ..resources import customers, invoice_sums, invoices, payment_methods, portal_configurations, portal_sessions, products, subscriptions
+from ..resources import (
+    customers,
+    invoice_sums,
+    invoices,
+    payment_methods,
+    portal_configurations,
+    portal_sessions,
+    prices,
+    products,
+    subscriptions,
+)
 from ..world import World, moment
 from .checkout import Form, read_card
 from .host import host
@@ -224,7 +234,7 @@ def _plan(world: World, subscription: Object) -> dict[str, object]:
         "subscription": subscription,
         "name": products.name_of(world, item),
         "price": item["price"],
-        "amount": item["price"]["unit_amount"] * item["quantity"],
+        "amount": prices.upfront(item["price"], item.get("quantity")),
         "renews_at": item["current_period_end"],
     }
 
@@ -252,7 +262,7 @@ def _change_page(world: World, visit: Visit, subscription: Object, price: Object
             "total": total,
             "balance": balance,
             "due": invoice_sums.dues(total=total, balance=balance)["amount_due"],
-            "period_end": change.period[1],
+            "period_end": min(end for _, end in change.periods),
         }
     offers = [{"price": each, "name": _product_name(world, each)} for each in portal.offered(world, visit.configuration, subscription)]
     plan = _plan(world, subscription)

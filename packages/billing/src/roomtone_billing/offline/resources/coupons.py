@@ -74,12 +74,18 @@ def whole(world: World, coupon_id: str) -> Object:
 
 def redeem(world: World, coupon_id: str, *, param: str) -> Object:
     """Count a redemption and return the coupon; raises InvalidRequest when it is used up or past its date."""
-    coupon = world.store.get(KIND, coupon_id, param=param)
-    if not coupon["valid"] or (coupon["redeem_by"] and coupon["redeem_by"] <= world.now):
-        raise InvalidRequest(f"Coupon {coupon_id} is used up or has expired.", code="coupon_expired", param=param)
+    coupon = redeemable(world, coupon_id, param=param)
     times = coupon["times_redeemed"] + 1
     still_valid = coupon["max_redemptions"] is None or times < coupon["max_redemptions"]
     return world.store.change(KIND, coupon_id, times_redeemed=times, valid=still_valid)
+
+
+def redeemable(world: World, coupon_id: str, *, param: str) -> Object:
+    """Return a coupon; raises InvalidRequest when it is used up or past its date."""
+    coupon = world.store.get(KIND, coupon_id, param=param)
+    if not coupon["valid"] or (coupon["redeem_by"] and coupon["redeem_by"] <= world.now):
+        raise InvalidRequest(f"Coupon {coupon_id} is used up or has expired.", code="coupon_expired", param=param)
+    return coupon
 
 
 def _refuse_senseless(params: Object) -> None:

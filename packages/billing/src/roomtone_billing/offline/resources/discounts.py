@@ -16,11 +16,21 @@ from . import coupons, events, promotion_codes
 KIND = "discount"
 
 
-def apply(world: World, given: Object, *, customer: str, amount: int, subscription: str | None = None, param: str = "discounts") -> Object:
+def apply(
+    world: World,
+    given: Object,
+    *,
+    customer: str | None,
+    amount: int,
+    subscription: str | None = None,
+    param: str = "discounts",
+    **values: object,
+) -> Object:
     """Redeem a coupon or promotion code, or take up an existing discount, as one entry of a `discounts` parameter asks.
 
     Args:
         amount: what is bought, minor units, for a code's minimum.
+        values: fields that differ from the usual.
 
     Raises:
         InvalidRequest: the entry names none of the three, or what it names cannot be redeemed.
@@ -46,6 +56,7 @@ def apply(world: World, given: Object, *, customer: str, amount: int, subscripti
             "source": {"type": "coupon", "coupon": coupon["id"]},
             "start": world.now,
             "subscription": subscription,
+            **values,
         },
     )
     events.emit(world, "customer.discount.created", discount)
@@ -67,7 +78,7 @@ def cuts(world: World, discounts: Sequence[str], *, currency: str) -> list[Cut]:
         coupon = coupons.whole(world, discount["source"]["coupon"])
         is_running = discount["end"] is None or discount["end"] > world.now
         if is_running and coupon["currency"] in (None, currency):
-            found.append(_cut(discount_id, coupon))
+            found.append(cut(discount_id, coupon))
     return found
 
 
@@ -78,7 +89,8 @@ def is_spent(world: World, discount_id: str, *, was_used: bool) -> bool:
     return is_over or (was_used and coupons.whole(world, discount["source"]["coupon"])["duration"] == "once")
 
 
-def _cut(discount_id: str, coupon: Object) -> Cut:
+def cut(discount_id: str, coupon: Object) -> Cut:
+    """Return what a coupon takes off, under a discount's id."""
     percent = coupon["percent_off"]
     products = coupon.get("applies_to", {}).get("products")
     return Cut(

@@ -6,7 +6,7 @@ from ..errors import InvalidRequest
 from ..objects import Object, merged_metadata
 from ..shapes import blank
 from ..world import World
-from . import customers, events, tax_rates
+from . import customers, events, prices, tax_rates
 from .invoice_lines import Line
 
 KIND = "invoiceitem"
@@ -25,7 +25,7 @@ def create(world: World, params: Object, *, customer: str, price: Object | None,
         raise InvalidRequest("Missing required param: currency.", code="parameter_missing", param="currency")
     if price is None and quantity != 1:
         raise InvalidRequest("`quantity` goes with a price; with `amount` it is 1.", param="quantity")
-    amount = price["unit_amount"] * quantity if price else params["amount"]
+    amount = prices.cost(price, quantity) if price else params["amount"]
     period = params.get("period", {"start": world.now, "end": world.now})
     item = world.store.add(
         KIND,

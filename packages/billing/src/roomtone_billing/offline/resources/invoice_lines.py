@@ -22,6 +22,8 @@ class Line:
         subscription, subscription_item: what it belongs to; None for an invoice item on its own.
         invoice_item: the invoice item it comes from.
         is_proration: part of a period, because something changed in the middle; its amount has the discounts inside already.
+        quantity: None where `used`, a decimal, is no whole number.
+        used: what a meter counted, for the item of a metered price.
         rates: ids of the line's own tax rates; empty takes the invoice's.
     """
 
@@ -31,7 +33,8 @@ class Line:
     end: int
     price: Object | None = None
     currency: str = ""
-    quantity: int = 1
+    quantity: int | None = 1
+    used: str | None = None
     subscription: str | None = None
     subscription_item: str | None = None
     invoice_item: str | None = None
@@ -81,10 +84,13 @@ def _build(world: World, line: Line, worked: Worked, *, cuts: Sequence[Cut], inv
         "pretax_credit_amounts": [{**each, "type": "discount"} for each in taken],
         "pricing": _pricing(line),
         "quantity": line.quantity,
-        "quantity_decimal": str(line.quantity),
+        "quantity_decimal": line.used or str(line.quantity),
         "subscription": line.subscription,
         "subtotal": line.amount,
-        "taxes": [_tax(world, rate, amount, worked.taxable) for rate, amount in zip(line.rates, worked.taxes, strict=True)],
+        "taxes": [
+            tax_rates.shown(world.store.get(tax_rates.KIND, rate), amount, worked.taxable)
+            for rate, amount in zip(line.rates, worked.taxes, strict=True)
+        ],
     }
 
 
@@ -105,16 +111,4 @@ def _pricing(line: Line) -> Object | None:
         "price_details": {"price": line.price["id"], "product": line.price["product"]},
         "type": "price_details",
         "unit_amount_decimal": line.price["unit_amount_decimal"],
-    }
-
-
-def _tax(world: World, rate_id: str, amount: int, taxable: int) -> Object:
-    rate = world.store.get(tax_rates.KIND, rate_id)
-    return {
-        "amount": amount,
-        "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
-        "tax_rate_details": {"tax_rate": rate_id},
-        "taxability_reason": "not_available",
-        "taxable_amount": taxable,
-        "type": "tax_rate_details",
     }

@@ -18,6 +18,7 @@ from . import (
     invoice_payments,
     invoice_sums,
     payment_intents,
+    platform_terms,
 )
 from .invoice_lines import Line
 
@@ -120,8 +121,9 @@ def finalize(world: World, invoice_id: str) -> Object:
         balance_transactions.move(world, customer["id"], used, **applied)
     if invoice["amount_due"] > 0:
         description = DESCRIPTIONS.get(invoice["billing_reason"], "Subscription update")
+        terms = platform_terms.of(world, world.store.find("subscription", subscription_id(invoice)), invoice)
         intent = payment_intents.create(
-            world, amount=invoice["amount_due"], currency=invoice["currency"], customer=customer["id"], description=description
+            world, amount=invoice["amount_due"], currency=invoice["currency"], customer=customer["id"], description=description, **terms
         )
         invoice_payments.create(world, invoice, intent)
     events.emit(world, "invoice.finalized", invoice)

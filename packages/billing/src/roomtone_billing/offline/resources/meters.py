@@ -57,6 +57,19 @@ def switch(world: World, meter_id: str, *, is_active: bool) -> Object:
     return _change(world, meter_id, "reactivated" if is_active else "deactivated", status=wanted, status_transitions=transitions)
 
 
+def customer_of(world: World, params: Object) -> str:
+    """Return the customer that an event is about; raises InvalidRequest when no active meter counts it or there is no such customer."""
+    key = _meter_of(world, params)["customer_mapping"]["event_payload_key"]
+    return str(world.store.get(customers.KIND, params["payload"].get(key, ""), param=f"payload[{key}]")["id"])
+
+
+def _meter_of(world: World, params: Object) -> Object:
+    meter = next(iter(world.store.where(KIND, event_name=params["event_name"], status="active")), None)
+    if meter is None:
+        raise InvalidRequest(f"No active meter found for event name {params['event_name']}.", code="no_meter", param="event_name")
+    return meter
+
+
 def record(world: World, params: Object) -> Object:
     """Count an event once for its identifier.
 
@@ -64,12 +77,8 @@ def record(world: World, params: Object) -> Object:
         InvalidRequest: no active meter counts it, no such customer, no number, an identifier of the last day, or a time more than 35 days
             ago or five minutes ahead.
     """
-    meter = next(iter(world.store.where(KIND, event_name=params["event_name"], status="active")), None)
-    if meter is None:
-        raise InvalidRequest(f"No active meter found for event name {params['event_name']}.", code="no_meter", param="event_name")
+    meter, customer = _meter_of(world, params), customer_of(world, params)
     payload, at = params["payload"], params.get("timestamp", world.now)
-    customer = payload.get(meter["customer_mapping"]["event_payload_key"], "")
-    world.store.get(customers.KIND, customer, param=f"payload[{meter['customer_mapping']['event_payload_key']}]")
     value = _value(payload, meter)
     identifier = params.get("identifier") or world.new_id("mevt")
     same = world.store.find(EVENT, identifier)
@@ -93,20 +102,30 @@ def summarize(world: World, meter_id: str, *, customer: str, start: int, end: in
     return [_summary(world, meter, counted, begin, stop) for begin, stop in bounds]
 
 
-def _summary(world: World, meter: Object, counted: list[Object], start: int, end: int) -> Object:
-    values = [Decimal(each["value"]) for each in counted if start <= each["timestamp"] < end]
+def total(world: World, meter: Object, *, customer: str, start: int, end: int) -> Decimal:
+    """Return what a customer used from `start` to before `end` (unix seconds)."""
+    counted = world.store.where(EVENT, customer=customer)
+    return _total(meter, [each for each in counted if each["event_name"] == meter["event_name"] and start <= each["timestamp"] < end])
+
+
+def _total(meter: Object, counted: list[Object]) -> Decimal:
+    values = [Decimal(each["value"]) for each in sorted(counted, key=lambda each: each["timestamp"])]
     match meter["default_aggregation"]["formula"]:
         case "count":
-            total = Decimal(len(values))
+            return Decimal(len(values))
         case "last":
-            total = values[-1] if values else Decimal(0)
+            return values[-1] if values else Decimal(0)
         case _:
-            total = sum(values, Decimal(0))
+            return sum(values, Decimal(0))
+
+
+def _summary(world: World, meter: Object, counted: list[Object], start: int, end: int) -> Object:
+    used = _total(meter, [each for each in counted if start <= each["timestamp"] < end])
     return {
         "id": world.new_id("mtrusg_test"),
         "object": "billing.meter_event_summary",
         # A quantity, not money: Stripe shows it as a number.
-        "aggregated_value": int(total) if total == total.to_integral_value() else float(total),
+        "aggregated_value": int(used) if used == used.to_integral_value() else float(used),
         "end_time": end,
         "livemode": False,
         "meter": meter["id"],

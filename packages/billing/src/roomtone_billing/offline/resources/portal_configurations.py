@@ -78,7 +78,7 @@ def offered_prices(world: World, configuration: Object) -> list[Object]:
     prices = [each for each in world.store.where("price", active=True) if each["recurring"]]
     if not configuration["is_default"]:
         prices = [each for each in prices if each["id"] in listed]
-    return sorted(prices, key=lambda each: (each["recurring"]["interval"] == "year", each["unit_amount"]))
+    return sorted(prices, key=lambda each: (each["recurring"]["interval"] == "year", float(each["unit_amount_decimal"])))
 
 
 def _profile(given: Object) -> Object:

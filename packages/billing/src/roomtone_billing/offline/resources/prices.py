@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 
 from ..errors import InvalidRequest
 from ..objects import Object, emptied, merged_metadata
+from ..totals import rounded
 from ..world import World
-from . import events, products
+from . import events, meters, products
 
 KIND = "price"
+DECIMALS_MAX = 12
 
 
 def create(world: World, params: Object) -> Object:
-    """Add a price of an existing or a new product."""
-    if "unit_amount" not in params:
-        raise InvalidRequest("You must provide `unit_amount`.", code="parameter_missing", param="unit_amount")
-    if params["unit_amount"] < 0:
-        raise InvalidRequest("Invalid non-negative integer", code="parameter_invalid_integer", param="unit_amount")
+    """Add a price of an existing or a new product; raises InvalidRequest for a senseless amount or meter."""
+    unit = _unit(params)
     product_id = _product(world, params)
-    recurring = params.get("recurring")
     price = world.store.add(
         KIND,
         {
@@ -35,20 +34,13 @@ def create(world: World, params: Object) -> Object:
             "metadata": merged_metadata({}, params.get("metadata")),
             "nickname": params.get("nickname"),
             "product": product_id,
-            "recurring": recurring
-            and {
-                "interval": recurring["interval"],
-                "interval_count": recurring.get("interval_count", 1),
-                "meter": None,
-                "trial_period_days": None,
-                "usage_type": "licensed",
-            },
+            "recurring": _recurring(world, params),
             "tax_behavior": params.get("tax_behavior", "unspecified"),
             "tiers_mode": None,
             "transform_quantity": None,
-            "type": "recurring" if recurring else "one_time",
-            "unit_amount": params["unit_amount"],
-            "unit_amount_decimal": str(params["unit_amount"]),
+            "type": "recurring" if params.get("recurring") else "one_time",
+            "unit_amount": int(unit) if unit == unit.to_integral_value() else None,
+            "unit_amount_decimal": f"{unit.normalize():f}",
         },
     )
     events.emit(world, "price.created", price)
@@ -80,6 +72,33 @@ def recurring_price(world: World, price_id: str, *, param: str) -> Object:
     return price
 
 
+def one_time_price(world: World, price_id: str, *, param: str) -> Object:
+    """Return an active price that is paid once; raises InvalidRequest naming `param`."""
+    price = world.store.get(KIND, price_id, param=param)
+    if price["recurring"] is not None:
+        raise InvalidRequest(
+            "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.", param=param
+        )
+    if not price["active"]:
+        raise InvalidRequest("The price specified is inactive. This field only accepts active prices.", param=param)
+    return price
+
+
+def is_metered(price: Object) -> bool:
+    """Is the price for what a meter counts, to be paid afterwards?"""
+    return bool(price["recurring"] and price["recurring"]["usage_type"] == "metered")
+
+
+def cost(price: Object, quantity: int | Decimal) -> int:
+    """Return what so many cost, in minor units, halves away from zero."""
+    return rounded(Decimal(price["unit_amount_decimal"]) * quantity)
+
+
+def upfront(price: Object, quantity: int | None) -> int:
+    """Return what is paid at the beginning of a period: nothing where a meter counts."""
+    return 0 if quantity is None else cost(price, quantity)
+
+
 def refuse_mixed_currencies(prices: Iterable[Object], currency: str | None) -> None:
     """Raise InvalidRequest unless all prices share a currency, and the given one (a customer keeps the currency of the first invoice)."""
     found = {price["currency"] for price in prices} | ({currency} if currency else set())
@@ -87,6 +106,39 @@ def refuse_mixed_currencies(prices: Iterable[Object], currency: str | None) -> N
         raise InvalidRequest(
             f"You cannot combine currencies on a single customer. This request would combine {', '.join(sorted(found))}.", param="currency"
         )
+
+
+def _unit(params: Object) -> Decimal:
+    if ("unit_amount" in params) == ("unit_amount_decimal" in params):
+        raise InvalidRequest("You must provide `unit_amount` or `unit_amount_decimal`.", code="parameter_missing", param="unit_amount")
+    if "unit_amount" in params:
+        unit, code = Decimal(params["unit_amount"]), "parameter_invalid_integer"
+    else:
+        try:
+            unit, code = Decimal(params["unit_amount_decimal"]), "parameter_invalid_decimal"
+        except InvalidOperation:
+            unit, code = Decimal("NaN"), "parameter_invalid_decimal"
+    exponent = unit.as_tuple().exponent
+    if not isinstance(exponent, int) or unit < 0 or exponent < -DECIMALS_MAX:
+        raise InvalidRequest(
+            "Invalid non-negative amount", code=code, param="unit_amount" if "unit_amount" in params else "unit_amount_decimal"
+        )
+    return unit
+
+
+def _recurring(world: World, params: Object) -> Object | None:
+    recurring = params.get("recurring")
+    if not recurring:
+        return None
+    usage, meter = recurring.get("usage_type", "licensed"), recurring.get("meter")
+    if (usage == "metered") != (meter is not None):
+        raise InvalidRequest("`recurring[meter]` belongs to `usage_type=metered`, which needs it.", param="recurring[meter]")
+    if meter is not None and world.store.get(meters.KIND, meter, param="recurring[meter]")["status"] != "active":
+        raise InvalidRequest("The meter is inactive.", param="recurring[meter]")
+    count = recurring.get("interval_count", 1)
+    if count < 1:
+        raise InvalidRequest("Invalid positive integer", code="parameter_invalid_integer", param="recurring[interval_count]")
+    return {"interval": recurring["interval"], "interval_count": count, "meter": meter, "trial_period_days": None, "usage_type": usage}
 
 
 def _product(world: World, params: Object) -> str:

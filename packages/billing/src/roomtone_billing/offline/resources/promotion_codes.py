@@ -66,17 +66,27 @@ def find(world: World, code: str) -> Object | None:
     return next((each for each in world.store.where(KIND, active=True) if each["code"].lower() == code.lower()), None)
 
 
-def redeem(world: World, code: Object, customer_id: str, *, amount: int, param: str) -> str:
-    """Count a redemption and return the coupon's id.
+def redeem(world: World, code: Object, customer_id: str | None, *, amount: int, param: str) -> str:
+    """Count a redemption and return the coupon's id; raises what `refuse` does."""
+    refuse(world, code, customer_id, amount=amount, param=param)
+    times = code["times_redeemed"] + 1
+    still_active = code["max_redemptions"] is None or times < code["max_redemptions"]
+    world.store.change(KIND, code["id"], times_redeemed=times, active=still_active)
+    return str(code["promotion"]["coupon"])
+
+
+def refuse(world: World, code: Object, customer_id: str | None, *, amount: int, param: str) -> None:
+    """Raise unless the code can be redeemed.
 
     Args:
+        customer_id: None is somebody who is no customer yet.
         amount: what is bought, minor units, for a minimum.
 
     Raises:
         InvalidRequest: inactive, expired, used up, another customer's, below its minimum, or not the customer's first purchase.
     """
     rules = code["restrictions"]
-    has_bought = any(each["amount_paid"] for each in world.store.where("invoice", customer=customer_id, status="paid"))
+    has_bought = customer_id is not None and any(world.store.where("charge", customer=customer_id, paid=True))
     refusals = {
         "This promotion code is inactive.": not code["active"],
         "This promotion code has expired.": bool(code["expires_at"] and code["expires_at"] <= world.now),
@@ -89,7 +99,3 @@ def redeem(world: World, code: Object, customer_id: str, *, amount: int, param: 
     for sentence, applies in refusals.items():
         if applies:
             raise InvalidRequest(sentence, param=param)
-    times = code["times_redeemed"] + 1
-    still_active = code["max_redemptions"] is None or times < code["max_redemptions"]
-    world.store.change(KIND, code["id"], times_redeemed=times, active=still_active)
-    return str(code["promotion"]["coupon"])

@@ -7,7 +7,7 @@ from typing import Any
 from ..objects import Object, merged_metadata
 from ..shapes import blank
 from ..world import World
-from . import events
+from . import events, subscriptions
 
 KIND = "subscription_schedule"
 RUNNING = ("not_started", "active")
@@ -61,7 +61,14 @@ def finish(world: World, schedule_id: str, status: str) -> Object:
 def build_phase(items: list[Object], *, currency: str, start: int, end: int, proration_behavior: str) -> Object:
     """Return a phase as Stripe shows it."""
     shown = [
-        {"billing_thresholds": None, "discounts": [], "metadata": {}, "price": each["price"], "quantity": each["quantity"], "tax_rates": []}
+        {
+            "billing_thresholds": None,
+            "discounts": [],
+            "metadata": {},
+            "price": each["price"],
+            "tax_rates": [],
+            **subscriptions.counted(each["quantity"]),
+        }
         for each in items
     ]
     nothing = dict.fromkeys(

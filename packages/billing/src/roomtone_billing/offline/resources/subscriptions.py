@@ -17,10 +17,10 @@ ENDED = ("canceled", "incomplete_expired")
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """One item that a subscription shall have; `item_id` is None for a new one."""
+    """One item that a subscription shall have; `item_id` is None for a new one, `quantity` None where a meter counts."""
 
     price: Object
-    quantity: int = 1
+    quantity: int | None = 1
     item_id: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     tax_rates: tuple[Object, ...] = ()
@@ -32,20 +32,24 @@ def create(
     *,
     customer: str,
     wanted: list[Wanted],
-    period: tuple[int, int],
+    ends: list[int],
     status: str,
     trial_end: int | None,
     **values: Any,
 ) -> Object:
-    """Add a subscription and emit customer.subscription.created; `values` are fields that differ from the usual."""
-    items = [build_item(world, subscription_id, each, period=period) for each in wanted]
+    """Add a subscription and emit customer.subscription.created; `values` are fields that differ from the usual.
+
+    Args:
+        ends: when each item's first period ends, unix seconds.
+    """
+    items = [build_item(world, subscription_id, each, period=(world.now, end_at)) for each, end_at in zip(wanted, ends, strict=True)]
     subscription = world.store.add(
         KIND,
         {
             **_blank(world),
             "id": subscription_id,
             "object": "subscription",
-            "billing_cycle_anchor": trial_end or period[0],
+            "billing_cycle_anchor": trial_end or world.now,
             "currency": wanted[0].price["currency"],
             "customer": customer,
             "items": listing(items, url=f"/v1/subscription_items?subscription={subscription_id}"),
@@ -74,10 +78,15 @@ def build_item(world: World, subscription_id: str, wanted: Wanted, *, period: tu
         "discounts": [],
         "metadata": wanted.metadata,
         "price": wanted.price,
-        "quantity": wanted.quantity,
+        **counted(wanted.quantity),
         "subscription": subscription_id,
         "tax_rates": list(wanted.tax_rates),
     }
+
+
+def counted(quantity: int | None) -> Object:
+    """Return an item's `quantity`; the item of a metered price has no such field."""
+    return {} if quantity is None else {"quantity": quantity}
 
 
 def change(world: World, subscription_id: str, **values: Any) -> Object:
@@ -151,8 +160,8 @@ def item(world: World, item_id: str, *, param: str = "item") -> tuple[Object, Ob
 
 
 def period(subscription: Object) -> tuple[int, int]:
-    """Return the period that the items share."""
-    first = items(subscription)[0]
+    """Return the period that ends first; items of the same interval share it."""
+    first = min(items(subscription), key=lambda each: int(each["current_period_end"]))
     return first["current_period_start"], first["current_period_end"]
 
 

@@ -61,3 +61,15 @@ def named(world: World, ids: Sequence[str] | str, *, param: str) -> list[Object]
 def to_rate(rate: Object) -> Rate:
     """Return a rate as the arithmetic wants it."""
     return Rate(tax_rate=rate["id"], percent=Decimal(str(rate["percentage"])), is_inclusive=rate["inclusive"])
+
+
+def shown(rate: Object, amount: int, taxable: int) -> Object:
+    """Return what a rate comes to, as an invoice's or credit note's line shows it."""
+    return {
+        "amount": amount,
+        "tax_behavior": "inclusive" if rate["inclusive"] else "exclusive",
+        "tax_rate_details": {"tax_rate": rate["id"]},
+        "taxability_reason": "not_available",
+        "taxable_amount": taxable,
+        "type": "tax_rate_details",
+    }
