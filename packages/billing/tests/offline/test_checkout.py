@@ -253,7 +253,8 @@ def test_a_studio_sells_on_the_platforms_checkout_and_pays_a_fee(sandbox):
     data = {"application_fee_amount": 100, "transfer_data": {"destination": account.id}}
     submit(sandbox, open_session(sandbox, "payment", once(sandbox), payment_intent_data=data))
 
-    assert [each.amount for each in sandbox.v1.transfers.list().data] == [1400]
+    assert [each.amount for each in sandbox.v1.transfers.list().data] == [1500]
+    assert [each.amount for each in sandbox.v1.application_fees.list().data] == [100]
 
 
 @pytest.mark.parametrize(

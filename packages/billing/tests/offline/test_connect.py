@@ -33,7 +33,28 @@ def test_every_invoice_of_a_destination_subscription_is_passed_on(sandbox, studi
     sandbox.subscribe(sandbox.price(3000), **more)
     sandbox.offline.advance(29 * 86400)
 
-    assert [each.amount for each in sandbox.v1.transfers.list({"destination": studio}).data] == [2700, 2700]
+    assert [each.amount for each in sandbox.v1.transfers.list({"destination": studio}).data] == [3000, 3000]
+    assert [each.amount for each in sandbox.v1.application_fees.list().data] == [300, 300]
+
+
+def test_a_reserved_payment_leaves_its_fee_when_it_is_captured(sandbox, studio):
+    asked = {"amount": 1000, "currency": "eur", "payment_method": "pm_card_visa", "confirm": True, "capture_method": "manual"}
+    terms = {"application_fee_amount": 600, "transfer_data": {"destination": studio}}
+    intent = sandbox.v1.payment_intents.create({**asked, **terms})
+    before = len(sandbox.v1.transfers.list().data)
+    sandbox.v1.payment_intents.capture(intent.id, {"amount_to_capture": 500})
+
+    assert (before, sandbox.v1.transfers.list().data[0].amount) == (0, 500)
+    assert sandbox.v1.application_fees.list().data[0].amount == 500
+
+
+@pytest.mark.parametrize("more", [{"application_fee_amount": 10}, {}])
+def test_what_is_passed_on_is_at_most_the_amount_and_has_no_fee_beside_it(sandbox, studio, more):
+    asked = {"amount": 1000, "currency": "eur", "transfer_data": {"destination": studio, "amount": 900 if more else 1001}, **more}
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        sandbox.v1.payment_intents.create(asked)
+
+    assert refused.value.param == "transfer_data[amount]"
 
 
 @pytest.mark.parametrize("percent", [-1, 101, 10])

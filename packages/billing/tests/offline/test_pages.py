@@ -318,6 +318,39 @@ def test_the_console_moves_time_declines_cards_and_sends_again(sandbox, portal):
     assert all(text in page for text in ("This is not Stripe", "past due", "ana@example.com", "31 days"))
 
 
+def test_the_console_shows_connected_accounts_and_what_happens_in_them(sandbox):
+    account = sandbox.v1.accounts.create({"type": "express", "country": "FR", "email": "studio@example.com"})
+    back = "http://127.0.0.1:5000/back"
+    asked = {"account": account.id, "type": "account_onboarding", "refresh_url": back, "return_url": back}
+    before = sandbox.browser.get("/offline").text
+    sandbox.browser.post(sandbox.path(sandbox.v1.account_links.create(asked).url))
+    own = {"stripe_account": account.id}
+    customer = sandbox.v1.customers.create({"email": "theirs@example.com"}, own)
+    charge = {"amount": 5000, "currency": "eur", "payment_method": "pm_card_visa", "confirm": True, "application_fee_amount": 350}
+    sandbox.v1.payment_intents.create(charge, own)
+    page = sandbox.browser.get("/offline").text
+    sandbox.browser.post(f"/offline/console/decline/{customer.id}", data={"decline": "yes", "account": account.id})
+    with pytest.raises(stripe.CardError):
+        sandbox.v1.payment_intents.create({**charge, "customer": customer.id}, own)
+    sandbox.browser.post(f"/offline/console/account/{account.id}", data={"do": "restrict"})
+
+    assert "onboarding" in before
+    assert all(text in page for text in ("studio@example.com", "theirs@example.com", "€3.50", f"of {account.id}"))
+    assert not sandbox.v1.accounts.retrieve(account.id).charges_enabled
+
+
+def test_the_console_sends_a_connected_accounts_event_again(sandbox):
+    connect = {"url": "http://127.0.0.1:9/connect", "enabled_events": ["*"], "connect": True}
+    sandbox.v1.webhook_endpoints.create(connect)
+    account = sandbox.v1.accounts.create({"type": "express", "country": "FR"})
+    sandbox.v1.customers.create({}, {"stripe_account": account.id})
+    event = sandbox.v1.events.list({"type": "customer.created"}, {"stripe_account": account.id}).data[0]
+    sandbox.browser.post(f"/offline/console/resend/{event.id}", data={"account": account.id})
+
+    waiting = [each["endpoint"] for each in sandbox.offline.world.store.all("delivery") if each["event"] == event.id]
+    assert len(waiting) == 4
+
+
 def test_a_pages_text_is_escaped(sandbox):
     sandbox.v1.customers.create({"email": "<script>alert(1)</script>@x.example"})
 

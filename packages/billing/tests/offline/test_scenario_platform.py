@@ -238,9 +238,11 @@ def test_88_a_destination_charge_is_passed_on_and_taken_back(sandbox):
     asked = {"amount": 10000, "currency": "eur", "payment_method": "pm_card_visa", "confirm": True, "application_fee_amount": 1000}
     intent = sandbox.v1.payment_intents.create({**asked, "transfer_data": {"destination": account.id}})
     transfer = sandbox.v1.transfers.list({"destination": account.id}).data[0]
-    sandbox.v1.refunds.create({"payment_intent": intent.id, "reverse_transfer": True})
+    fee = sandbox.v1.application_fees.list().data[0]
+    sandbox.v1.refunds.create({"payment_intent": intent.id, "reverse_transfer": True, "refund_application_fee": True})
 
-    assert transfer.amount == 9000
+    assert (transfer.amount, fee.amount, fee.account) == (10000, 1000, account.id)
+    assert sandbox.v1.application_fees.retrieve(fee.id).refunded
     assert sandbox.v1.transfers.retrieve(transfer.id).reversed
 
 

@@ -152,13 +152,16 @@ class OfflineStripe:
         """Deliver the webhooks that are due, at most `max` attempts, and return how many arrived."""
         return self._courier.deliver(max)
 
-    def decline(self, customer_id: str, *, declining: bool = True) -> None:
+    def decline(self, customer_id: str, *, declining: bool = True, account: str | None = None) -> None:
         """Let every charge of a customer be declined from now on, or stop that.
+
+        Args:
+            account: the connected account whose customer it is; None is the platform.
 
         Raises:
             InvalidRequest: there is no such customer.
         """
-        with self.transaction() as world:
+        with self.transaction() as world, world.store.seen_as(account):
             customers.set_declining(world, customer_id, declining=declining)
 
     def fail_next(self, kind: Kind, *, operation: str | None = None, times: int = 1) -> None:

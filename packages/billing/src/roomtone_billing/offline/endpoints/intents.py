@@ -11,7 +11,8 @@ from .routes import LIST, Call, Route, listing, retrieving
 
 PAYMENT = (
     "amount currency customer description metadata payment_method payment_method_types receipt_email setup_future_usage "
-    "statement_descriptor automatic_payment_methods transfer_group application_fee_amount transfer_data.destination on_behalf_of expand"
+    "statement_descriptor automatic_payment_methods transfer_group application_fee_amount transfer_data.destination "
+    "transfer_data.amount on_behalf_of expand"
 )
 SETUP = "customer description metadata payment_method payment_method_types usage expand"
 CONFIRM = "payment_method off_session return_url expand"
@@ -56,7 +57,7 @@ def _fields(params: Object) -> Object:
         if name in params:
             fields[name] = params[name]
     if "transfer_data" in params:
-        fields["transfer_data"] = {"destination": params["transfer_data"]["destination"]}
+        fields["transfer_data"] = dict(params["transfer_data"])
     return fields
 
 

@@ -23,17 +23,25 @@ def refuse_unready(world: World, params: Object) -> None:
         raise InvalidRequest(
             "Can only apply an application_fee_amount when the charge is for a connected account.", param="application_fee_amount"
         )
+    part = (params.get("transfer_data") or {}).get("amount")
+    if part is not None and (fee is not None or not 0 < part <= params["amount"]):
+        raise InvalidRequest("What is passed on is at most the amount, and not named beside a fee.", param="transfer_data[amount]")
     if fee is not None and not 0 < fee <= params["amount"]:
         raise InvalidRequest("The application fee must be positive and at most the amount.", param="application_fee_amount")
 
 
 def follow_charge(world: World, charge: Object) -> None:
-    """Collect the fee of a direct charge, or transfer a destination charge less its fee."""
-    fee = charge["application_fee_amount"]
-    if world.store.account is not None and fee:
-        fees.collect(world, charge, fee)
-    elif charge["transfer_data"]:
-        fees.transfer(world, charge, charge["transfer_data"]["destination"], charge["amount"] - (fee or 0))
+    """Pass on a destination charge, and take the platform's fee from the account that has the money then.
+
+    Source: https://docs.stripe.com/connect/destination-charges: all of the charge is transferred, and then the fee comes back.
+    """
+    fee, passed_on = charge["application_fee_amount"], charge["transfer_data"]
+    if passed_on:
+        amount = passed_on.get("amount")
+        fees.transfer(world, charge, passed_on["destination"], charge["amount_captured"] if amount is None else amount)
+    owner = passed_on["destination"] if passed_on else world.store.account
+    if owner is not None and fee:
+        fees.collect(world, charge, min(fee, charge["amount_captured"]), account=owner)
 
 
 def follow_refund(world: World, refund: Object, *, returns_fee: bool, reverses: bool) -> None:
@@ -52,4 +60,4 @@ def follow_refund(world: World, refund: Object, *, returns_fee: bool, reverses: 
 
 def _share(whole: int, back: int, charge: Object) -> int:
     """Return what is due back so that the parts of all refunds together are the refunded share, rounded down."""
-    return int(whole * charge["amount_refunded"] // charge["amount"]) - back
+    return int(whole * charge["amount_refunded"] // charge["amount_captured"]) - back

@@ -8,7 +8,7 @@ from ..errors import CardDeclined, InvalidRequest
 from ..objects import Object
 from ..resources import charges, disputes, payment_intents, payment_methods, setup_intents
 from ..world import World
-from . import charging
+from . import charging, connect
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 CANCELABLE = (*CONFIRMABLE, "requires_capture", "processing")
@@ -64,7 +64,10 @@ def capture(world: World, intent_id: str, amount: int | None) -> Object:
     wanted = intent["amount_capturable"] if amount is None else amount
     if not 0 < wanted <= intent["amount_capturable"]:
         raise InvalidRequest("The amount to capture must be positive and at most what is capturable.", param="amount_to_capture")
-    return payment_intents.succeed(world, intent_id, charges.capture(world, intent["latest_charge"], wanted))
+    charge = charges.capture(world, intent["latest_charge"], wanted)
+    captured = payment_intents.succeed(world, intent_id, charge)
+    connect.follow_charge(world, charge)
+    return captured
 
 
 def cancel_payment(world: World, intent_id: str, *, reason: str | None) -> Object:

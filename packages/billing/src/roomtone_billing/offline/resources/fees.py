@@ -12,9 +12,8 @@ FEE_REFUND = "fee_refund"
 TRANSFER = "transfer"
 
 
-def collect(world: World, charge: Object, amount: int) -> Object:
-    """Take the platform's fee from a connected account's charge; the fee belongs to the platform."""
-    account = world.store.account
+def collect(world: World, charge: Object, amount: int, *, account: str) -> Object:
+    """Take the platform's fee for a charge from a connected account; the fee belongs to the platform."""
     with world.store.seen_as(None):
         fee_id = world.new_id("fee")
         fee = world.store.add(
