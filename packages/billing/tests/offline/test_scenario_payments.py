@@ -7,6 +7,7 @@ are in `test_scenario_subscriptions.py` (37 to 66) and `test_scenario_platform.p
 import pytest
 import stripe
 
+pytestmark = pytest.mark.sandbox
 DAY = 86400
 
 

@@ -3,6 +3,7 @@
 import pytest
 import stripe
 
+pytestmark = pytest.mark.sandbox
 DAY = 86400
 
 

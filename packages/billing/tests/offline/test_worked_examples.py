@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+pytestmark = pytest.mark.sandbox
 DAY = 86400
 
 
@@ -116,7 +117,7 @@ def test_a_platform_keeps_its_part_of_ten_dollars(at, terms, transferred, fees):
 
 
 def test_a_month_that_is_too_short_does_not_shift_the_ones_after_it(at):
-    """https://docs.stripe.com/billing/subscriptions/billing-cycle: anchored on 31 January it renews on 28 February, 31 March and 30 April."""
+    """https://docs.stripe.com/billing/subscriptions/billing-cycle: from 31 January it renews on 28 February and 31 March."""
     sandbox = at(2026, 1, 31)
     subscription = subscribe(sandbox, usd(sandbox, 1000, interval="month"))
     sandbox.offline.advance(100 * DAY)
@@ -126,7 +127,7 @@ def test_a_month_that_is_too_short_does_not_shift_the_ones_after_it(at):
 
 
 def test_a_trial_has_a_paid_invoice_of_nothing(at):
-    """https://docs.stripe.com/billing/subscriptions/trials: the subscription starts with an invoice of 0, and is charged when the trial ends."""
+    """https://docs.stripe.com/billing/subscriptions/trials: an invoice of 0 at first, and a charge at its end."""
     sandbox = at(2026, 1, 1)
     subscription = subscribe(sandbox, usd(sandbox, 1000, interval="month"), trial_period_days=7)
     sandbox.offline.advance(8 * DAY)
