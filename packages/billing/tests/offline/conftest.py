@@ -122,6 +122,10 @@ class Sandbox(Shop):
         self.received.append(event.to_dict())
         return 200
 
+    def pass_account_time(self, seconds: float) -> None:
+        """Let time pass for what is on no test clock."""
+        self.offline.advance(seconds)
+
     def event_types(self) -> list[str]:
         """All event types so far, oldest first."""
         return [each["type"] for each in self.offline.world.store.all("event")]

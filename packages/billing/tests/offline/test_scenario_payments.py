@@ -268,7 +268,7 @@ def test_30_a_reserved_payment_is_released(sandbox):
 def test_31_a_sepa_debit_arrives_days_later(sandbox):
     method = sandbox.v1.payment_methods.create({"type": "sepa_debit", "sepa_debit": {"iban": "DE89370400440532013000"}})
     under_way = pay(sandbox, method.id, payment_method_types=["sepa_debit"])
-    sandbox.offline.advance(6 * DAY)
+    sandbox.pass_account_time(6 * DAY)
 
     assert under_way.status == "processing"
     assert sandbox.v1.payment_intents.retrieve(under_way.id).status == "succeeded"
@@ -277,7 +277,7 @@ def test_31_a_sepa_debit_arrives_days_later(sandbox):
 def test_32_a_sepa_debit_comes_back(sandbox):
     method = sandbox.v1.payment_methods.create({"type": "sepa_debit", "sepa_debit": {"iban": "DE62370400440532013001"}})
     under_way = pay(sandbox, method.id, payment_method_types=["sepa_debit"])
-    sandbox.offline.advance(6 * DAY)
+    sandbox.pass_account_time(6 * DAY)
 
     assert sandbox.v1.payment_intents.retrieve(under_way.id).status == "requires_payment_method"
     assert sandbox.v1.charges.retrieve(under_way.latest_charge).status == "failed"
@@ -302,7 +302,7 @@ def test_34_a_second_full_refund_is_refused(sandbox):
 
 def test_35_a_dispute_is_opened_and_won(sandbox):
     intent = pay(sandbox, "pm_card_createDispute")
-    sandbox.offline.advance(1)
+    sandbox.pass_account_time(1)
     dispute = sandbox.v1.disputes.list({"payment_intent": intent.id}).data[0]
     won = sandbox.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
 
@@ -311,7 +311,7 @@ def test_35_a_dispute_is_opened_and_won(sandbox):
 
 def test_36_a_dispute_is_accepted_and_blocks_refunds(sandbox):
     intent = pay(sandbox, "pm_card_createDispute")
-    sandbox.offline.advance(1)
+    sandbox.pass_account_time(1)
     dispute = sandbox.v1.disputes.list().data[0]
 
     assert sandbox.v1.disputes.close(dispute.id).status == "lost"
