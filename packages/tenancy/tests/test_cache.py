@@ -54,6 +54,16 @@ class Loads:
         return answer
 
 
+def test_an_offered_answer_is_kept_unless_something_changed_since_it_was_read(cache):
+    before = cache.stats().invalidations
+    cache.offer("kept", "one", read_after=before)
+    cache.drop_tagged("ANOTHER")
+    cache.offer("refused", "two", read_after=before)
+
+    assert cache.get("kept", Loads("new")) == "one"
+    assert cache.get("refused", Loads("new")) == "new"
+
+
 class Held:
     """A load that ends when it is told to."""
 

@@ -20,6 +20,17 @@ def test_a_thousand_first_requests_at_once_read_the_catalog_once(site):
     assert (after.loads - before.loads, after.hits + after.misses - before.hits - before.misses) == (1, 1000)
 
 
+def test_who_looked_up_a_host_need_not_look_up_its_tenant(site):
+    tenancy = site.tenancy(listen=False, cache_ttl_s=3600)
+    site.make(tenancy, "acme", domains=["acme.test"])
+    elsewhere = site.tenancy(listen=False, cache_ttl_s=3600)
+
+    found = elsewhere.resolve("acme.test")
+
+    assert elsewhere.tenant("acme") is found
+    assert elsewhere.cache_stats().loads == 1
+
+
 def test_a_half_made_tenant_is_seen_as_such_and_read_anew_each_time_until_it_is_ready(site):
     tenancy = site.tenancy(listen=False, cache_ttl_s=3600)
     site.register(tenancy, "acme", domains=["acme.test"])

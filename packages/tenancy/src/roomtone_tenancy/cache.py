@@ -131,6 +131,16 @@ class LookupCache(Generic[K, V]):
             self._misses += 1
         return self._miss(key, load)
 
+    def offer(self, key: K, value: V, *, read_after: int) -> None:
+        """Remember an answer that was read for another question, unless something may have changed since the reading began.
+
+        Args:
+            read_after: `stats().invalidations` before that.
+        """
+        with self._lock:
+            if self._invalidations == read_after:
+                self._put(key, value, self._tag(value))
+
     def stats(self) -> CacheStats:
         """The counters now."""
         with self._lock:
@@ -193,12 +203,16 @@ class LookupCache(Generic[K, V]):
         if load.error is not None:
             return
         self._retry_at = 0.0
-        if load.is_outdated or not self._is_kept(load.value):
+        if not load.is_outdated:
+            self._put(key, load.value, tag)
+
+    def _put(self, key: K, value: V | None, tag: Hashable) -> None:
+        if not self._is_kept(value):
             return
         self._remove(key)
         now, ttl_s = self._timer(), self._ttl_s() * (1 - JITTER + 2 * JITTER * self._chance())
-        stale_until = now if load.value is None else now + self._stale_s
-        self._answers[key] = _Answer(load.value, tag, now + ttl_s, stale_until)
+        stale_until = now if value is None else now + self._stale_s
+        self._answers[key] = _Answer(value, tag, now + ttl_s, stale_until)
         if tag is not None:
             self._by_tag.setdefault(tag, set()).add(key)
         while len(self._answers) > self._entries_max:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Engine, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from . import faults
@@ -17,6 +17,9 @@ from .provisioners import Login
 from .vault import Sealed, Vault
 
 _TABLE, _COLUMN = "tenancy_credentials", "secret"
+_CURRENT = select(CredentialRow.role, CredentialRow.key_id, CredentialRow.secret).where(
+    CredentialRow.tenant_id == bindparam("id"), CredentialRow.is_current
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +58,9 @@ class Credentials:
 
     def current(self, tenant_id: str) -> Login | None:
         """The login to connect as; None when none is stored."""
-        with Session(self.catalog) as session:
-            row = session.scalar(select(CredentialRow).where(CredentialRow.tenant_id == tenant_id, CredentialRow.is_current))
-            return None if row is None else self._open(row)
+        with self.catalog.connect() as connection:
+            row = connection.execute(_CURRENT, {"id": tenant_id}).first()
+        return None if row is None else self.unseal(tenant_id, row.role, Sealed(key_id=row.key_id, data=row.secret))
 
     def draw(self, lease: Lease, tenant_id: str, role: str) -> Login:
         """Store a new password for a login that is not the current one, and return it."""

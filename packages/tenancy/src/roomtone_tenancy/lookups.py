@@ -107,7 +107,15 @@ class Lookups:
 
     def find_host(self, host: str) -> Tenant | None:
         """The tenant that answers to an already normalised host; None when there is none."""
-        return self._by_host.get(host, lambda: self._read(_BY_HOST, host))
+        return self._by_host.get(host, lambda: self._read_host(host))
+
+    def _read_host(self, host: str) -> Tenant | None:
+        """Whoever asks for a host asks for its tenant's key next."""
+        before = self._by_key.stats().invalidations
+        tenant = self._read(_BY_HOST, host)
+        if tenant is not None:
+            self._by_key.offer(tenant.key, tenant, read_after=before)
+        return tenant
 
     def stats(self) -> CacheStats:
         """The counters of both caches together."""
