@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from benchmarks.measure import Amount
 from benchmarks.report import Figure
 from benchmarks.tenancy_fleet import Fleet
-from benchmarks.tenancy_request import QUERY, Thing
+from benchmarks.tenancy_things import QUERY, Thing
 from roomtone_tenancy import PoolLimits
 
 ROOT = Path(__file__).parents[1]

@@ -5,33 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Flask
-from sqlalchemy import Engine, create_engine, select
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from benchmarks.measure import Amount, Timing, in_turns
 from benchmarks.report import Figure, Row
 from benchmarks.tenancy_fleet import Fleet, raw
+from benchmarks.tenancy_served import HOST, served, with_tenancy, without
+from benchmarks.tenancy_things import QUERY
 from roomtone_tenancy import PoolLimits, Tenancy
-from roomtone_tenancy.flask import FlaskTenancy
 
 REQUESTS_A_ROUND = 20
 HITS_A_ROUND = 2_000
-
-
-class Base(DeclarativeBase):
-    """The tenants' tables."""
-
-
-class Thing(Base):
-    """One row of one tenant."""
-
-    __tablename__ = "thing_0"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-
-
-QUERY = select(Thing).where(Thing.id == 1)
 
 
 def warm(fleet: Fleet, runs: int) -> tuple[list[Figure], list[str]]:
@@ -41,30 +27,35 @@ def warm(fleet: Fleet, runs: int) -> tuple[list[Figure], list[str]]:
     engine = create_engine(fleet.url(tenancy, "warm"))
 
     def ours() -> None:
-        with tenancy.use(tenancy.resolve("warm.example")), tenancy.session() as db, db.begin():
+        with tenancy.use(tenancy.resolve(HOST)), tenancy.session() as db, db.begin():
             assert db.scalars(QUERY).one().name == "one"
 
     route = in_turns({"ours": ours, "bare": _bare(engine)}, runs=runs, warm_up=20)
-    apps = {"ours": _visit(_with_tenancy(tenancy)), "bare": _visit(_without(engine))}
-    requests = in_turns(apps, runs=max(runs // 10, 5), times=REQUESTS_A_ROUND)
+    apps = {"with": _visit(with_tenancy(tenancy)), "without": _visit(without(engine))}
+    calls = in_turns(apps, runs=max(runs // 10, 5), times=REQUESTS_A_ROUND)
+    with served(fleet, engine.url.render_as_string(hide_password=False)) as visits:
+        requests = in_turns(visits, runs=max(runs // 10, 5), times=REQUESTS_A_ROUND)
     hits = _hits(tenancy, runs)
     engine.dispose()
-    share = 1 / requests["ours"].ratio_to(requests["bare"])
+    share, called = (1 / each["with"].ratio_to(each["without"]) for each in (requests, calls))
     rows = [
         Figure(
             what="host to tenant to one ORM query, warm", ours=route["ours"], peer="a session on one engine", theirs=route["bare"],
             value=route["ours"].added_to(route["bare"]) * 1000, bar=100, unit="µs added",
         ),
         Figure(
-            what="the same in a minimal Flask app", ours=_rate(requests["ours"]), peer="the app without tenants",
-            theirs=_rate(requests["bare"]), value=share, bar=0.9, unit="× its requests/s", is_least=True,
+            what="the same in a minimal Flask app", ours=_rate(requests["with"]), peer="the app without tenants",
+            theirs=_rate(requests["without"]), value=share, bar=0.9, unit="× its requests/s", is_least=True,
         ),
         Figure(
             what="look-up of a known host in the catalog", ours=hits["ours"], peer="look-up in a dict", theirs=hits["dict"],
             value=hits["ours"].median * 1000, bar=5, unit="µs",
         ),
     ]  # fmt: skip
-    return rows, [f"The Flask app is called through WSGI in one thread, {REQUESTS_A_ROUND} requests a round: no network is timed."]
+    return rows, [
+        f"The Flask apps are served by gunicorn, a process each, over one kept connection, {REQUESTS_A_ROUND} requests a round. "
+        f"Called through WSGI without any server: {called:.2f} × the requests/s."
+    ]
 
 
 def cold(fleet: Fleet, runs: int) -> tuple[list[Row], list[str]]:
@@ -103,32 +94,9 @@ def _bare(engine: Engine) -> Callable[[], None]:
     return ask
 
 
-def _with_tenancy(tenancy: Tenancy) -> Flask:
-    app = Flask("with")
-    FlaskTenancy(app, tenancy, central_hosts=[])
-
-    @app.get("/")
-    def show() -> str:
-        with tenancy.session() as db, db.begin():
-            return db.scalars(QUERY).one().name
-
-    return app
-
-
-def _without(engine: Engine) -> Flask:
-    app = Flask("without")
-
-    @app.get("/")
-    def show() -> str:
-        with Session(engine) as db, db.begin():
-            return db.scalars(QUERY).one().name
-
-    return app
-
-
 def _visit(app: Flask) -> Callable[[], None]:
     def visit() -> None:
-        environ = EnvironBuilder(path="/", base_url="http://warm.example").get_environ()
+        environ = EnvironBuilder(path="/", base_url=f"http://{HOST}").get_environ()
         body, status, _headers = run_wsgi_app(app, environ, buffered=True)
         assert (b"".join(body), status) == (b"one", "200 OK")
 
@@ -136,8 +104,8 @@ def _visit(app: Flask) -> Callable[[], None]:
 
 
 def _hits(tenancy: Tenancy, runs: int) -> dict[str, Timing]:
-    known = {"warm.example": tenancy.resolve("warm.example")}
-    ways = {"ours": lambda: tenancy.resolve("warm.example"), "dict": lambda: known["warm.example"]}
+    known = {HOST: tenancy.resolve(HOST)}
+    ways = {"ours": lambda: tenancy.resolve(HOST), "dict": lambda: known[HOST]}
     return in_turns(ways, runs=max(runs // 20, 5), times=HITS_A_ROUND)
 
 

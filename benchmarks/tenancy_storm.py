@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from benchmarks.measure import Amount
 from benchmarks.report import Figure
 from benchmarks.tenancy_fleet import Fleet, raw
-from benchmarks.tenancy_request import QUERY
+from benchmarks.tenancy_things import QUERY
 from roomtone_tenancy import PoolLimits, Tenancy, TenancyError, Tenant
 
 THREADS = 16

@@ -52,4 +52,3 @@ def test_hostile_host_headers_fill_no_memory(site):
             tenancy.resolve(f"h{number}.test")
 
     assert tenancy.cache_stats().entries == 5
-    assert tenancy._lookups.normalise.cache_info().currsize == 5

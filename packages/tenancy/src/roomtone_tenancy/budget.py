@@ -29,6 +29,9 @@ class ConnectionBudget(Generic[C]):
         server: its name, for errors.
         limits: the bounds.
         timer: seconds that only grow.
+
+    Attributes:
+        open_count: connections open now, lent or idle.
     """
 
     def __init__(self, server: str, limits: PoolLimits, *, timer: Callable[[], float] = time.monotonic) -> None:
@@ -42,6 +45,7 @@ class ConnectionBudget(Generic[C]):
     def _start(self) -> None:
         self._lock = threading.Lock()
         self._open: Counter[str] = Counter()
+        self.open_count = 0
         self._leases: set[Lease[C]] = set()
         self._idle: OrderedDict[int, tuple[Shelf, C]] = OrderedDict()  # by id(), longest unused first
         self._own: dict[Shelf, list[C]] = {}
@@ -51,11 +55,6 @@ class ConnectionBudget(Generic[C]):
         """Forget what the parent opened: a child must neither use nor close it, so it is kept from the garbage collector."""
         self._inherited += [self._idle, self._leases]
         self._start()
-
-    @property
-    def open_count(self) -> int:
-        """Connections open now, lent or idle."""
-        return self._open.total()
 
     # ── One connection ───────────────────────────────────────────────────
 
@@ -93,7 +92,7 @@ class ConnectionBudget(Generic[C]):
             if lease not in self._leases:
                 self._inherited.append(connection)  # of the parent's, before a fork; or returned already
                 return
-            is_kept = not lease.shelf.is_retired and self._open.total() <= self.limit
+            is_kept = not lease.shelf.is_retired and self.open_count <= self.limit
             if is_kept:
                 self._leases.discard(lease)
                 self._idle[id(connection)] = (lease.shelf, connection)
@@ -138,7 +137,7 @@ class ConnectionBudget(Generic[C]):
         """Change the bound. Shrinking closes idle connections first, and lent ones as they come back."""
         with self._lock:
             self.limit = limit
-            surplus = min(max(self._open.total() - limit, 0), len(self._idle))
+            surplus = min(max(self.open_count - limit, 0), len(self._idle))
             closing = [self._longest_unused() for _ in range(surplus)]
             self._serve()
         self._close(closing)
@@ -148,7 +147,7 @@ class ConnectionBudget(Generic[C]):
         now = self._timer()
         with self._lock:
             leases, idle, waiting = list(self._leases), len(self._idle), len(self._waiters)
-            tenants, total, limit = held(self._open, self._leases, now), self._open.total(), self.limit
+            tenants, total, limit = held(self._open, self._leases, now), self.open_count, self.limit
         return ServerConnections(
             server=self.server,
             open=total,
@@ -211,12 +210,12 @@ class ConnectionBudget(Generic[C]):
             del self._idle[id(lease.connection)]
         elif self._open[shelf.holder] >= self.limits.per_tenant:
             return None
-        elif self._open.total() < self.limit:
-            self._open[shelf.holder] += 1
-        elif self._idle and self._open.total() == self.limit:
+        elif self.open_count < self.limit:
+            self._add(shelf.holder)
+        elif self._idle and self.open_count == self.limit:
             loser, lease.victim = self._longest_unused()
             self._drop(loser.holder)
-            self._open[shelf.holder] += 1
+            self._add(shelf.holder)
         else:
             return None
         self._leases.add(lease)
@@ -240,8 +239,13 @@ class ConnectionBudget(Generic[C]):
                     self._drop(shelf.holder)
                     self._serve()
 
+    def _add(self, holder: str) -> None:
+        self._open[holder] += 1
+        self.open_count += 1
+
     def _drop(self, holder: str) -> None:
         self._open[holder] -= 1
+        self.open_count -= 1
         if self._open[holder] < 1:
             del self._open[holder]
 

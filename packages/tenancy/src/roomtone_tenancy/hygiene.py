@@ -41,7 +41,9 @@ class PostgresHygiene:
     """
 
     def __init__(self, *, resets: bool) -> None:
-        self._resets = resets
+        from psycopg import Error
+
+        self._resets, self._error = resets, Error
 
     def begin(self, connection: Any) -> None:
         """See `Hygiene`."""
@@ -55,15 +57,13 @@ class PostgresHygiene:
 
     def is_fit(self, connection: Any) -> bool:
         """See `Hygiene`. A backend that was ended has told so: its farewell waits to be read."""
-        from psycopg import Error
-
         try:
             if self._resets and connection.is_cleaning:
                 if not _has_succeeded(connection.pgconn):
                     return False
                 connection.is_cleaning = False
             return _is_silent(connection.pgconn)
-        except Error:
+        except self._error:
             return False
 
     def end_of(self, connection: Any) -> Callable[[], None]:

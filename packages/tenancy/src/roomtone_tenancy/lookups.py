@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Hashable, Iterable
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -16,7 +15,6 @@ from .changes import EVERYTHING, Change, Changes
 from .lifecycle import TenantState
 from .models import DomainRow, TenantRow
 from .reading import CatalogReader
-from .resolve import normalise_host
 from .tenant import Tenant
 
 T = TypeVar("T")
@@ -73,7 +71,6 @@ class Lookups:
         self._ttl_s, self._stale_s, self._entries_max, self._chance = ttl_s, stale_s, entries_max, chance
         self.changes = Changes()
         self.reader = CatalogReader(catalog, timeout_s=timeout_s)
-        self.normalise = lru_cache(entries_max)(normalise_host)
         can_announce = (catalog.dialect.name, catalog.dialect.driver) == ("postgresql", "psycopg")
         self.announcements = Announcements(catalog, self.changes, chance=chance) if listen and can_announce else None
         self._by_key: LookupCache[str, Tenant] = self.cache(_id_of, _is_settled)

@@ -78,7 +78,7 @@ class Registry:
             BadHost: it is no host name.
             CatalogUnavailable: as for `find`.
         """
-        host = self.lookups.normalise(host)
+        host = normalise_host(host)
         tenant = self.lookups.find_host(host)
         if tenant is None:
             raise UnknownHost(host)

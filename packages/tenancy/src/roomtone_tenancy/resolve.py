@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 import idna
 
 from .errors import BadHost
 
 HOST_LENGTH_MAX = 253
+HOSTS_MAX = 1_000
+"""Spellings remembered: a request's host is looked at more than once."""
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _PORT = re.compile(r":[0-9]{1,5}\Z", re.ASCII)
 
 
+@lru_cache(HOSTS_MAX)
 def normalise_host(host: str) -> str:
     """Fold a `Host` header or a configured domain to one spelling: no port, lower case, no trailing dot, punycode.
 
