@@ -8,9 +8,10 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, NullPool, create_engine
+from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine
 
 from .. import faults
 from ..errors import TemplateGone, UnsafePath
@@ -164,7 +165,7 @@ class SqliteWorker:
         """See `Worker.as_owner`."""
         if self._inside is None or self._inside[0] != place.database:
             self.leave()
-            self._inside = (place.database, create_engine(_url(self._path(place.database), mode="rw"), poolclass=NullPool).connect())
+            self._inside = (place.database, _engine(self._path(place.database), mode="rw").connect())
         try:
             yield self._inside[1]
         except BaseException:
@@ -195,9 +196,23 @@ def _url(path: Path, *, mode: str) -> URL:
 
 @contextmanager
 def _open(path: Path, *, mode: str) -> Iterator[Connection]:
-    engine = create_engine(_url(path, mode=mode), poolclass=NullPool)
-    with engine.connect() as connection:
+    with _engine(path, mode=mode).connect() as connection:
         yield connection
+
+
+def _engine(path: Path, *, mode: str) -> Engine:
+    """An engine of one file, with the dialect that all of them share: `create_engine` would take longer than what is done with it."""
+    dialect, url = _dialect(), _url(path, mode=mode)
+    arguments, options = dialect.create_connect_args(url)
+    return Engine(NullPool(lambda: dialect.connect(*arguments, **options), dialect=dialect), dialect, url)
+
+
+@lru_cache(1)
+def _dialect() -> Dialect:
+    engine = create_engine("sqlite://")
+    engine.connect().close()  # the dialect learns at its first connection what SQLite can do
+    engine.dispose()
+    return engine.dialect
 
 
 def _sync(path: Path) -> None:
