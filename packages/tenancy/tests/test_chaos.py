@@ -1,4 +1,4 @@
-"""Sixteen threads on Zipf traffic while backends are killed, connections refused and tenants suspended: `--chaos-seconds` long."""
+"""Sixteen threads on Zipf traffic for `--chaos-seconds`: backends killed, connections refused, tenants suspended, passwords replaced."""
 
 from __future__ import annotations
 
@@ -65,6 +65,7 @@ class Chaos:
         limits = PoolLimits(per_tenant=2, per_server=BUDGET, wait_s=2)
         self.tenancy = site.tenancy(servers=[Server("main", site.server_url, runtime_url=runtime)], pools=limits, cache_ttl_s=0.2)
         self.keys = [f"t{number}" for number in range(TENANTS)]
+        self.passwords = 0
         self.random, self.seen, self.wrong, self.counts = random.Random(1), Counter(), [], Counter()
         for key in self.keys:
             site.make(self.tenancy, key)
@@ -107,14 +108,22 @@ class Chaos:
                 self.counts[admin.execute(query, [self.databases]).fetchone()[0]] += 1
                 time.sleep(0.01)
 
+    def rotate(self, key):
+        """A new password while its sessions go on; what is still connecting with the login before is cut off, and comes again."""
+        before = self.tenancy._credentials.current(self.tenancy.tenant(key).id)
+        role = self.tenancy.secrets.rotate_password(key, drain_s=0)
+        assert role != before.role
+        self.passwords += 1
+
     def disturb(self):
         theirs = "FROM pg_stat_activity WHERE datname = ANY(%s) AND usename <> current_user"
         kill = f"SELECT pg_terminate_backend(pid) {theirs} ORDER BY random() LIMIT %s"
         with self.site.admin() as admin:
+            self.rotate(self.keys[0])  # however few turns there are
             for turn in itertools.count():
                 if time.monotonic() > self.end:
                     return
-                what = self.random.choice(["kill", "kill", "kill all", "refuse", "suspend"])
+                what = self.random.choice(["kill", "kill", "kill all", "refuse", "suspend", "rotate", "rotate"])
                 self.seen[f"({what})"] += 1
                 if what.startswith("kill"):
                     admin.execute(kill, [self.databases, 1 if what == "kill" else 100])
@@ -122,6 +131,8 @@ class Chaos:
                     self.proxy.refuses.set()
                     time.sleep(0.1)
                     self.proxy.refuses.clear()
+                elif what == "rotate":
+                    self.rotate(self.keys[turn % TENANTS])
                 else:
                     key = self.keys[turn % TENANTS]
                     self.site.change(self.tenancy.suspend, key, reason="chaos")
@@ -140,6 +151,7 @@ def test_chaos_never_exceeds_the_budget_nor_mixes_tenants(postgres_site, request
     assert chaos.wrong == []
     assert max(chaos.counts) <= BUDGET
     assert chaos.seen["answers"] > 10 * chaos.seconds
+    assert chaos.passwords > 0
     report = chaos.tenancy.connections()[0]
     assert (report.lent, report.waiting) == (0, 0)
     for key in chaos.keys:

@@ -138,7 +138,7 @@ def test_a_seed_runs_for_a_tenant_from_the_pool_too_and_only_once(site):
     seeded = [tenancy.provision("acme").state, tenancy.provision("acme").state]
 
     assert (registered.state, seeded) == (TenantState.PROVISIONING, [TenantState.ACTIVE] * 2)
-    assert [step.name for step in tenancy.progress("acme").steps] == ["claim", "seed", "activation"]
+    assert [step.name for step in tenancy.progress("acme").steps] == ["claim", "schema", "stamp", "seed", "activation"]
     assert artists(site, tenancy, "acme") == ["of acme"]
 
 
@@ -151,7 +151,7 @@ def test_a_listener_to_steps_is_asked_before_a_tenant_from_the_pool_is_active(si
 
     assert registered.state is TenantState.PROVISIONING
     assert tenancy.provision("acme").state is TenantState.ACTIVE
-    assert steps == ["activation"]
+    assert steps == ["schema", "stamp", "activation"]
 
 
 def test_spares_of_an_older_revision_are_never_given_out_and_go_with_the_next_refill(site):

@@ -32,6 +32,7 @@ from .spares import Spares
 from .templates import Templates
 from .tenant import Tenant
 
+UNMADE_STATES = (TenantState.REQUESTED, TenantState.PROVISIONING)
 Seed = Callable[[Session, Tenant], None]
 
 
@@ -91,10 +92,13 @@ class Provisioning:
         return ["template", *roles, "database", "security", "schema", "stamp", *(["seed"] if self.seed else []), "activation"]
 
     def steps_for_spare(self) -> list[str]:
-        """The steps that a spare database leaves to do: none, unless the host seeds tenants or listens to steps."""
-        if self.seed is not None:
-            return ["seed", "activation"]
-        return ["activation"] if self.events.has(StepStarted, StepFinished) else []
+        """The steps that a spare database leaves to do: none, unless the host seeds tenants or listens to steps.
+
+        The head may move before they are run, and a migration of the fleet passes by what is not active; hence the schema again.
+        """
+        if self.seed is None and not self.events.has(StepStarted, StepFinished):
+            return []
+        return ["schema", "stamp", *(["seed"] if self.seed else []), "activation"]
 
     def run(self, tenant: Tenant, listener: Listener | None) -> None:
         """Bring a tenant to active; see `Tenancy.provision`."""
@@ -113,6 +117,9 @@ class Provisioning:
             )
             with Session(self.catalog) as session, session.begin():
                 lease.check(session)
+                row = self.registry.locked(session, tenant.key)
+                if row.id != tenant.id or row.state not in UNMADE_STATES:
+                    return  # who held the lease before has finished it, or deletes it
                 self.registry.move(session, tenant.key, TenantState.PROVISIONING, reason="provisioning began", actor="system")
                 is_instant = site.provisioner.is_instant
                 attempt = self.operations.begin(session, lease, tenant, listener, kind="provision", is_instant=is_instant)

@@ -28,7 +28,7 @@ from .placement import Placement, least_full
 from .progress import Progress
 from .propagation import Propagation
 from .provisioners import Place
-from .provisioning import Seed
+from .provisioning import UNMADE_STATES, Seed
 from .reserved import Reserved
 from .secrecy import Secrets
 from .server import PoolLimits, Server
@@ -154,7 +154,7 @@ class Tenancy:
         tenant = self._registry.fresh(key)
         if tenant.state is TenantState.DELETING:
             raise TenantUnavailable(key, tenant.state)
-        if tenant.state not in (TenantState.REQUESTED, TenantState.PROVISIONING):
+        if tenant.state not in UNMADE_STATES:
             return tenant
         self._provisioning.run(tenant, on_step)
         return self._registry.fresh(key)
