@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,9 @@ from sqlalchemy import Connection, MetaData, column, event, select, table
 from .errors import MigrationsInvalid
 
 # Alembic's `op` and `context` are proxies global to the process: two upgrades in two threads would write into each other's database.
-_ALEMBIC_PROXIES = threading.RLock()
+ALEMBIC_PROXIES = threading.RLock()
+
+Hear = Callable[[Connection, Iterator[Any]], Iterator[Any]]  # Any: Alembic's steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +69,68 @@ class Revisions:
             return None
         return connection.scalars(select(column("version_num")).select_from(table(self.version_table))).one_or_none()
 
-    def upgrade(self, connection: Connection) -> str:
+    def reaches(self, current: str | None, wanted: str) -> bool:
+        """Whether a database at `current` has `wanted`. A revision that these scripts lack counts as newer than all of them.
+
+        Raises:
+            MigrationsInvalid: these scripts lack `wanted`.
+        """
+        self.ancestors(wanted)
+        if current is None:
+            return False
+        try:
+            return wanted in self.ancestors(current)
+        except MigrationsInvalid:
+            return True
+
+    def ancestors(self, revision: str) -> frozenset[str]:
+        """The revision and all that come before it.
+
+        Raises:
+            MigrationsInvalid: these scripts lack it.
+        """
+        if revision not in self._ancestors:
+            try:
+                found = frozenset(each.revision for each in self.script.iterate_revisions(revision, "base"))
+            except CommandError as error:
+                raise MigrationsInvalid(str(self.folder), str(error)) from error
+            self._ancestors[revision] = found
+        return self._ancestors[revision]
+
+    def missing(self, current: str | None) -> tuple[str, ...]:
+        """What is to be run to come from there to the head, in order.
+
+        Raises:
+            MigrationsInvalid: these scripts lack `current`.
+        """
+        try:
+            steps = self.script._upgrade_revs(self.head, current or "base")
+        except CommandError as error:
+            raise MigrationsInvalid(str(self.folder), str(error)) from error
+        return tuple(step.revision.revision for step in steps)
+
+    @cached_property
+    def _ancestors(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def upgrade(self, connection: Connection, hear: Hear = lambda _, steps: steps) -> str:
         """Run what is missing up to the head, and return the head. Each revision is a transaction
         of its own; on SQLite all are one.
+
+        Args:
+            hear: gets the steps as Alembic takes them, and gives them on.
 
         Effects:
             Begins and commits on the connection, which must not be in a transaction. Waits for other upgrades of this process.
         """
         head = self.head
         is_sqlite = connection.dialect.name == "sqlite"
-        environment = EnvironmentContext(Config(), self.script, fn=lambda revision, _: self.script._upgrade_revs(head, revision))
-        with _ALEMBIC_PROXIES, environment, _transactional(connection) if is_sqlite else nullcontext():
+
+        def steps(revision: str, _: object) -> Iterator[Any]:  # Any: Alembic's
+            return hear(connection, iter(self.script._upgrade_revs(head, revision)))
+
+        environment = EnvironmentContext(Config(), self.script, fn=steps)
+        with ALEMBIC_PROXIES, environment, _transactional(connection) if is_sqlite else nullcontext():
             environment.configure(
                 connection=connection,
                 target_metadata=self.metadata,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from sqlalchemy import URL, Connection
@@ -49,6 +50,30 @@ class Login:
 
     role: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What a database says of itself.
+
+    Args:
+        stamp: whose it is; None without one.
+        revision: several joined by "+"; None when it notes none.
+        invalid_indexes: left half-built by a `CREATE INDEX CONCURRENTLY` that failed.
+    """
+
+    stamp: str | None
+    revision: str | None
+    invalid_indexes: tuple[str, ...] = ()
+
+
+FACT_SOURCES: Mapping[str, str] = MappingProxyType(
+    {
+        "tenancy_stamp": "SELECT tenant_id FROM tenancy_stamp ORDER BY 1",
+        "alembic_version": "SELECT version_num FROM alembic_version ORDER BY 1",
+    }
+)
+Choose = Callable[[Facts], Sequence[Sequence[str]]]
 
 
 class Worker(Protocol):
@@ -112,6 +137,20 @@ class Provisioner(Protocol):
 
     def owner_connection(self, place: Place) -> AbstractContextManager[Connection]:
         """A connection to the database as its owner, for schema changes; it holds the database's own lock."""
+
+    def facts(self, place: Place) -> Facts:
+        """What the database says of itself; connects, locks nothing."""
+
+    def replay(self, place: Place, choose: Choose, *, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
+        """Hold the database's own lock, ask it for its facts, and run the statements that `choose` answers with.
+
+        Args:
+            choose: the transactions, each a sequence of statements; where files are one transaction, all of them are one.
+                Nothing is run when it raises.
+
+        Raises:
+            OperationBusy: another connection holds the lock for longer than we wait.
+        """
 
     def url(self, place: Place, login: Login | None) -> URL:
         """Where the application connects to, and as whom; no login where tenants have no roles."""

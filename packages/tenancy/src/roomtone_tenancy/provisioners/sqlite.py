@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from .. import faults
 from ..errors import TemplateGone, UnsafePath
 from ..key import random_text
 from ..server import Server
-from . import Login, Place
+from . import FACT_SOURCES, Choose, Facts, Login, Place
 
 SUFFIX = ".sqlite3"
 _NAME = re.compile(r"[a-z0-9_]{1,63}", re.ASCII)
@@ -60,6 +61,37 @@ class SqliteProvisioner:
         """See `Provisioner.owner_connection`."""
         with _open(file_of(self.folder, place.database), mode="rw") as connection:
             yield connection
+
+    def facts(self, place: Place) -> Facts:
+        """See `Provisioner.facts`."""
+        with self._plain(place, wait_ms=5_000) as connection:
+            return _facts(connection)
+
+    def replay(
+        self,
+        place: Place,
+        choose: Choose,
+        *,
+        lock_timeout_ms: int,
+        statement_timeout_ms: int,  # noqa: ARG002 -- a file has none
+    ) -> None:
+        """See `Provisioner.replay`. The transaction is begun before anything is read: it is the lock."""
+        with self._plain(place, wait_ms=lock_timeout_ms) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for statements in choose(_facts(connection)):
+                for statement in statements:
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _plain(self, place: Place, *, wait_ms: int) -> Iterator[sqlite3.Connection]:
+        """The driver's own connection, which begins nothing by itself; what is not committed is rolled back at the end."""
+        path = file_of(self.folder, place.database)
+        connection = sqlite3.connect(f"file:{path.as_posix()}?mode=rw", uri=True, isolation_level=None, timeout=wait_ms / 1000)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     def url(self, place: Place, login: Login | None) -> URL:  # noqa: ARG002 -- files have no password
         """See `Provisioner.url`. Opening never makes the file, so that a deleted tenant stays deleted."""
@@ -184,6 +216,14 @@ class SqliteWorker:
 
     def _path(self, database: str) -> Path:
         return file_of(self.folder, database)
+
+
+def _facts(connection: sqlite3.Connection) -> Facts:
+    known: dict[str, str | None] = {}
+    for table, query in FACT_SOURCES.items():
+        is_there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchone()
+        known[table] = "+".join(value for (value,) in connection.execute(query)) if is_there else None
+    return Facts(stamp=known["tenancy_stamp"] or None, revision=known["alembic_version"] or None)
 
 
 def _with_companions(path: Path) -> list[Path]:

@@ -1,0 +1,168 @@
+"""One runner of a run: takes tenants, migrates several at once, says what became of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from .. import faults
+from ..errors import OperationBusy, StampMismatch
+from ..models import TenantRow
+from ..provisioners import Place
+from ..provisioners.stamp import STAMP
+from ..provisioning import Provisioning
+from .rollout import Rollout
+from .runs import MIGRATED_STATES, Result, Runs, Work
+from .tape import NotReplayable, Recorder
+from .tapes import Tapes
+
+AHEAD = 4
+# Of SQLSTATE: no connection, deadlock, out of resources, lock not available, stopped by an administrator or a time-out.
+_PASSING_CLASSES = ("08", "40", "53", "55", "57")
+
+
+@dataclass(kw_only=True)
+class Runner:
+    """Works on one run until it is over.
+
+    Args:
+        listener: called in this thread with each result after it is recorded.
+    """
+
+    of: Provisioning
+    runs: Runs
+    run_id: int
+    rollout: Rollout
+    listener: Callable[[Result], object]
+    tapes: Tapes = field(init=False)
+    _pending: dict[Future[Result], Work] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self.tapes = Tapes(revisions=self.of.revisions, runs=self.runs, run_id=self.run_id)
+
+    def run(self) -> None:
+        """Go on until nothing is left, or the run was stopped. What this runner took and did not finish is given back."""
+        threads = ThreadPoolExecutor(self.rollout.parallel, thread_name_prefix="migrate")
+        with self._renewing():
+            try:
+                self._loop(threads)
+            finally:
+                threads.shutdown(wait=True, cancel_futures=True)
+                with suppress(SQLAlchemyError):
+                    self.runs.release(self.run_id)
+
+    def _loop(self, threads: ThreadPoolExecutor) -> None:
+        results: list[Result] = []
+        while True:
+            turn = self.runs.turn(self.run_id, self.rollout, results, want=self._appetite())
+            for result in results:
+                self.listener(result)
+            if turn.is_over:
+                for future in [future for future in self._pending if future.cancel()]:
+                    del self._pending[future]
+                if not self._pending:
+                    return
+            for work in turn.works:
+                self._pending[threads.submit(self._do, work)] = work
+            if not self._pending:
+                time.sleep(max(turn.wait_s, 0.01))
+            results = self._gather(turn.wait_s)
+
+    def _appetite(self) -> int:
+        """Some more than are worked on at once, so that no thread waits for the catalog; not so where a limit counts what is taken."""
+        ahead = AHEAD if self.rollout.per_server is None else 1
+        return ahead * self.rollout.parallel - len(self._pending)
+
+    def _gather(self, wait_s: float) -> list[Result]:
+        """Results, several at once while there is other work; a failure is told at once."""
+        found: list[Result] = []
+        while self._pending and (not found or (len(self._pending) > self.rollout.parallel and len(found) < self.rollout.parallel)):
+            done, _ = wait(self._pending, timeout=wait_s or None, return_when=FIRST_COMPLETED)
+            for future in done:
+                del self._pending[future]
+                found.append(future.result())
+            if not done or any(result.error for result in found):
+                break
+        return found
+
+    def _do(self, work: Work) -> Result:
+        began = time.monotonic()
+        if work.database is None:
+            return Result(work=work, is_skipped=True)
+        try:
+            way = self._apply(work, Place(database=work.database))
+        except Exception as error:  # noqa: BLE001 -- whatever a revision raises, the other tenants go on
+            if not self._is_wanted(work):
+                return Result(work=work, is_skipped=True)
+            text = f"{type(error).__name__}: {error}"
+            return Result(work=work, error=text, may_pass=may_pass(error), seconds=time.monotonic() - began)
+        faults.point("fleet.applied")
+        return Result(work=work, revision=self.of.revisions.head, way=way, seconds=time.monotonic() - began)
+
+    def _apply(self, work: Work, place: Place) -> str | None:
+        """Bring the database to the head; returns the way, None when it was there."""
+        site = self.of.sites[work.server]
+        if self.rollout.replay:
+            with suppress(NotReplayable):
+                return "replay" if self.tapes.apply(site, work, place, self.rollout) else None
+        recorder = Recorder()
+        with site.provisioner.owner_connection(place) as connection:
+            _limit(connection, self.rollout)
+            if (found := connection.scalar(select(STAMP.c.tenant_id))) != work.tenant_id:
+                raise StampMismatch(work.key, expected=work.tenant_id, found=found)
+            connection.rollback()
+            self.of.revisions.upgrade(connection, recorder.hear)
+            if self.rollout.replay:
+                self.tapes.learn(site, connection.dialect, recorder)
+        return "alembic" if recorder.sent else None
+
+    def _is_wanted(self, work: Work) -> bool:
+        with Session(self.of.catalog) as session:
+            return session.scalar(select(TenantRow.state).where(TenantRow.id == work.tenant_id)) in MIGRATED_STATES
+
+    @contextmanager
+    def _renewing(self) -> Iterator[None]:
+        stop = threading.Event()
+        renewer = threading.Thread(target=self._renew_until, args=(stop,), name=f"run {self.run_id}", daemon=True)
+        renewer.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            renewer.join()
+
+    def _renew_until(self, stop: threading.Event) -> None:
+        while not stop.wait(self.runs.ttl_s / 3):
+            # A catalog that is away now may be back before the lease ends; if not, nothing of ours is recorded.
+            with suppress(SQLAlchemyError):
+                self.runs.renew(self.run_id)
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same may succeed a little later: something was locked, away or overloaded."""
+    cause = getattr(error, "orig", None) or error
+    name, state = getattr(cause, "sqlite_errorname", None), getattr(cause, "sqlstate", None)
+    if isinstance(error, OperationBusy):
+        return True
+    if name is not None:
+        return str(name).startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    if state is not None:
+        return str(state).startswith(_PASSING_CLASSES)
+    return any(each.__name__ == "OperationalError" for each in type(cause).__mro__)
+
+
+def _limit(connection: Connection, rollout: Rollout) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {rollout.lock_timeout_ms:d}")
+    else:
+        connection.exec_driver_sql(f"SET lock_timeout = {rollout.lock_timeout_ms:d}")
+        connection.exec_driver_sql(f"SET statement_timeout = {rollout.statement_timeout_ms:d}")
+    connection.commit()
