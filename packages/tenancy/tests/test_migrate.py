@@ -73,7 +73,8 @@ def test_with_nothing_to_do_no_tenants_database_is_opened(site, monkeypatch):
     site.make(tenancy, "a")
     provisioner = tenancy._sites["main"].provisioner
     opened = []
-    monkeypatch.setattr(type(provisioner), "owner_connection", lambda *arguments: opened.append(arguments))
+    for way in ("owner_connection", "replay", "facts"):
+        monkeypatch.setattr(type(provisioner), way, lambda *arguments, **limits: opened.append(arguments))
     monkeypatch.setattr(ServerEngines, "get", lambda *arguments: opened.append(arguments))
 
     report = tenancy.migrate()
@@ -95,12 +96,6 @@ def test_a_tenant_made_after_a_new_revision_is_at_head_and_the_old_template_is_g
     assert later._templates.current("main") != old
     assert later._templates.names() == {later._templates.current("main")}
     assert later.orphans() == []
-
-
-def test_two_runners_do_not_work_at_once(site):
-    tenancy = site.tenancy()
-    with tenancy._provisioning.leases.hold("fleet"), pytest.raises(errors.OperationBusy):
-        tenancy.migrate()
 
 
 def test_suspended_tenants_are_migrated_and_half_made_ones_are_left_to_provisioning(site, extension):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from .fleet.rollout import RunState
 from .migrate import Fleet
 from .models import TenantRow
 from .secrecy import Secrets
@@ -21,7 +22,7 @@ class Doctor:
 
     def findings(self) -> list[str]:
         """Those of all checks, what stops a tenant first."""
-        checks = (self._unfinished, self._behind, self._failed, self._spares, self._exposed, self._orphans)
+        checks = (self._unfinished, self._behind, self._stopped, self._failed, self._spares, self._exposed, self._orphans)
         return [finding for check in checks for finding in check()]
 
     def _unfinished(self) -> Iterator[str]:
@@ -31,8 +32,13 @@ class Doctor:
 
     def _behind(self) -> Iterator[str]:
         head = self.fleet.of.revisions.head
-        if behind := self.fleet.behind(head):
-            yield f"{len(behind)} tenants are not at revision {head}, first {behind[0][1]!r}; run migrate."
+        if behind := self.fleet.behind():
+            yield f"{len(behind)} tenants are not at revision {head}, first {behind[0].key!r}; run migrate."
+
+    def _stopped(self) -> Iterator[str]:
+        row = self.fleet.latest()
+        if row is not None and row.state is RunState.STOPPED and row.left:
+            yield f"The run {row.id} to {row.target} was stopped ({row.reason}); mend what failed, then run migrate resume."
 
     def _failed(self) -> Iterator[str]:
         failed = select(TenantRow.key, TenantRow.migration_error).where(TenantRow.migration_error.is_not(None)).order_by(TenantRow.key)

@@ -33,6 +33,9 @@ TenancyError
 ├── TemplateGone            the template to clone from was replaced meanwhile
 ├── UnsafePath              a file name that could lead out of the folder
 ├── MigrationsInvalid       the migrations folder cannot be used
+├── RunInTheWay             a migration of the fleet goes where this code does not
+├── NoRun                   there is no migration of the fleet to speak of
+├── TenantCallFailed        map(on_error="stop") met an error
 ├── StillDraining           a password rotated again before the old login has drained
 └── VaultError
     ├── KeysInvalid             encryption keys that cannot be used
@@ -321,6 +324,30 @@ class MigrationsInvalid(TenancyError):
     def __init__(self, folder: str, reason: str) -> None:
         self.folder, self.reason = folder, reason
         super().__init__(f"The migrations in {folder} cannot be used: {reason}. Give a folder with versions/ and one head.")
+
+
+class RunInTheWay(TenancyError):
+    """A run goes to another revision than this code's head."""
+
+    def __init__(self, run: int, *, target: str, head: str) -> None:
+        self.run, self.target, self.head = run, target, head
+        super().__init__(f"Run {run} goes to revision {target}, this code's head is {head}: use the code of that run, or stop it first.")
+
+
+class NoRun(TenancyError):
+    """There is no run of this number, or none to resume."""
+
+    def __init__(self, run: int | None = None) -> None:
+        self.run = run
+        super().__init__(f"There is no run{'' if run is None else f' {run}'} to speak of: begin one with migrate.")
+
+
+class TenantCallFailed(TenancyError):
+    """The function that `map` called for a tenant raised; its error is chained."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"The call for tenant {key!r} failed: see the cause, and resume with only=fan_out.left.")
 
 
 class StillDraining(TenancyError):

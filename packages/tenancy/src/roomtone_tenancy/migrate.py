@@ -1,32 +1,42 @@
-"""Brings a fleet to the newest revision: templates first, then the tenants that the catalog says are behind."""
+"""`tenancy.fleet`: migrates all tenants in waves, says how far that is, and checks what is true."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from .errors import NoRun, OperationBusy, RunInTheWay
+from .fleet import rendering, status, verification
+from .fleet.activity import Activity
+from .fleet.rollout import Rollout, RunState
+from .fleet.runner import Runner
+from .fleet.runs import MIGRATED_STATES, Runs
+from .fleet.status import Plan, Planned, RunStatus
+from .fleet.verification import Verification
+from .fleet.works import Candidate, Result
 from .key import PREFIX
-from .lease import Lease
-from .lifecycle import TenantState
 from .models import TenantRow
-from .operations import ERROR_LENGTH_MAX
 from .provisioners import Place
 from .provisioning import Provisioning
+from .run_models import RunRow
+from .tenant import Tenant
 
-MIGRATED_STATES = (TenantState.ACTIVE, TenantState.READ_ONLY, TenantState.SUSPENDED, TenantState.ARCHIVED)
+OnTenant = Callable[[str, str | None], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MigrationReport:
-    """What one run did.
+    """What one call of `Tenancy.migrate` did.
 
     Args:
         head: the revision that everything should be at.
-        migrated: keys of the tenants brought there by this run, in order.
-        failed: why, by key; those stay as they were and the next run tries them again.
+        migrated: keys of the tenants brought there by this call, in order.
+        failed: why, by key; those stay as they were and the next call tries them again.
     """
 
     head: str
@@ -40,25 +50,152 @@ class Fleet:
 
     of: Provisioning
 
-    def migrate(self, on_tenant: Callable[[str, str | None], None] | None) -> MigrationReport:
+    # ── Migrations ───────────────────────────────────────────────────────
+
+    def plan(self, rollout: Rollout | None = None, *, first: Sequence[str] = ()) -> Plan:
+        """What `run` would do now. Asks the catalog only."""
+        rollout, head = rollout or Rollout(), self.of.revisions.head
+        tenants = [
+            Planned(
+                key=it.key,
+                server=it.server,
+                before=it.revision,
+                revisions=self.of.revisions.missing(it.revision),
+                wave=rollout.wave_of(position),
+            )
+            for position, it in enumerate(self.behind(first))
+        ]
+        templates = tuple(name for name in self.of.sites.by_name if self.of.templates.current(name) is None)
+        return Plan(target=head, tenants=tuple(tenants), templates=templates)
+
+    def run(self, rollout: Rollout | None = None, *, first: Sequence[str] = (), on_tenant: OnTenant | None = None) -> RunStatus:
+        """Bring the templates, the spares and every tenant behind the head there: begin a run, or help with the one that is running.
+
+        Any number of processes on any number of machines may call it at once. Killed, it is called again and goes on.
+
+        Args:
+            rollout: how; the waves and limits of a run that is running stay, `parallel` is this process's own.
+            first: keys to be taken first, as the canary.
+            on_tenant: called after each that this process did, with its key and its error, None when there is none.
+
+        Raises:
+            RunInTheWay: a run to a revision that this code does not know is running.
+            MigrationsInvalid: the catalog has a tenant at a revision that this code does not know.
+
+        Effects:
+            Opens no tenant's database when the catalog says that all are at the head. A run to an older revision is stopped.
+        """
+        self._prepare()
+        while True:
+            row = self._joinable()
+            run_id = row.id if row is not None else None
+            if run_id is None:
+                behind = self.behind(first)
+                if not behind:
+                    return status.nothing_to_do(self.of.revisions.head)
+                for revision in {tenant.revision for tenant in behind}:
+                    self.of.revisions.missing(revision)
+                run_id = self._runs.begin(self.of.revisions.head, rollout or Rollout(), behind)
+            if run_id is not None:
+                return self._work(run_id, rollout, on_tenant)
+
+    def resume(self, *, parallel: int | None = None, on_tenant: OnTenant | None = None) -> RunStatus:
+        """Go on with the newest run: after a kill with what is left, after a stop with that and with those that failed.
+
+        Raises:
+            NoRun: there is none that is not done.
+            RunInTheWay: it goes to another revision than this code's head.
+        """
+        row = self._runs.latest()
+        if row is None or row.state == RunState.DONE:
+            raise NoRun()
+        if row.target != self.of.revisions.head:
+            raise RunInTheWay(row.id, target=row.target, head=self.of.revisions.head)
+        self._prepare()
+        if row.state == RunState.STOPPED:
+            self._runs.reopen(row.id)
+        return self._work(row.id, replace(_rollout(row), parallel=parallel) if parallel else None, on_tenant)
+
+    def stop(self, reason: str = "stopped by hand") -> bool:
+        """Have every runner finish what it works on and begin nothing more; whether a run was running."""
+        row = self._runs.running()
+        return row is not None and self._runs.stop(row.id, reason)
+
+    def status(self, run: int | None = None) -> RunStatus:
+        """How far a run is, the newest when None.
+
+        Raises:
+            NoRun: there is none.
+        """
+        found = self.latest() if run is None else self._status(self._runs.get(run))
+        if found is None:
+            raise NoRun(run)
+        return found
+
+    def latest(self) -> RunStatus | None:
+        """How far the newest run is; None when there never was one."""
+        return self._status(self._runs.latest())
+
+    def sql(self, server: str, *, since: str) -> str:
+        """What `run` would send to a tenant of this server at revision `since`, as a script; connects nowhere.
+
+        Raises:
+            NoServer: there is no such server.
+            MigrationsInvalid: there is no such revision, or one after it cannot be written without a database.
+        """
+        return rendering.script(self.of.revisions, self.of.sites[server].server, since)
+
+    def verify(
+        self,
+        where: Callable[[Tenant], bool] = lambda _: True,
+        *,
+        parallel: int = 8,
+        schema: bool = False,
+        repair: bool = False,
+        on_tenant: Callable[[str], object] = lambda _: None,
+    ) -> Verification:
+        """Ask tenants' databases what the catalog says of them: whose they are, their revision, half-built indexes.
+
+        Args:
+            where: whether to ask this one.
+            parallel: how many at once, >= 1.
+            schema: also compare the tables with `Tenancy(metadata=...)`, as Alembic does; some tenths of a second each.
+            repair: set the catalog's revisions to the databases'; `run` then brings them forward.
+            on_tenant: called after each.
+
+        Raises:
+            ValueError: `schema` without `Tenancy(metadata=...)`.
+
+        Effects:
+            One connection per tenant, besides the budget; writes nothing into databases.
+        """
+        metadata = self.of.revisions.metadata if schema else None
+        if schema and metadata is None:
+            raise ValueError("verify(schema=True) compares with Tenancy(metadata=...): give it the tenants' tables.")
+        tenants = [it for it in self.of.registry.all() if it.state in MIGRATED_STATES and where(it)]
+        return verification.verify(self.of, tenants, parallel=parallel, metadata=metadata, repair=repair, listen=on_tenant)
+
+    def migrate(self, rollout: Rollout | None, on_tenant: OnTenant | None) -> MigrationReport:
         """See `Tenancy.migrate`."""
-        head = self.of.revisions.head
-        migrated: list[str] = []
-        failed: dict[str, str] = {}
-        with self.of.leases.hold("fleet") as lease:
-            for name, site in self.of.sites.by_name.items():
-                self.of.templates.ensure(name, site.provisioner)
-                self.of.templates.sweep(name, site.provisioner)
-            for tenant_id, key in self.behind(head):
-                error = self._migrate(tenant_id, lease)
-                if error is None:
-                    migrated.append(key)
-                else:
-                    failed[key] = error
-                if on_tenant is not None:
-                    on_tenant(key, error)
-        self.of.registry.forget()
-        return MigrationReport(head=head, migrated=tuple(migrated), failed=failed)
+        told: dict[str, str | None] = {}
+
+        def tell(key: str, error: str | None) -> None:
+            told[key] = error
+            if on_tenant is not None:
+                on_tenant(key, error)
+
+        self.run(rollout or Rollout(canary=0, parallel=1), on_tenant=tell)
+        failed = {key: error for key, error in told.items() if error is not None}
+        return MigrationReport(head=self.of.revisions.head, migrated=tuple(key for key in told if key not in failed), failed=failed)
+
+    # ── What is active ───────────────────────────────────────────────────
+
+    @cached_property
+    def activity(self) -> Activity:
+        """Notes which tenants are used, for work that leaves the others alone."""
+        return Activity(catalog=self.of.catalog, clock=self.of.clock)
+
+    # ── What needs attention ─────────────────────────────────────────────
 
     def orphans(self) -> list[str]:
         """See `Tenancy.orphans`. What is known is read before and after, since others make and drop databases meanwhile."""
@@ -73,27 +210,61 @@ class Fleet:
         of = self.of
         return of.templates.names() | of.spares.databases() | {each.database for each in of.registry.all() if each.database}
 
-    def behind(self, head: str) -> list[tuple[str, str]]:
-        """Tenants not at head, oldest first. Those being provisioned end at head by themselves."""
-        wanted = select(TenantRow.id, TenantRow.key).where(TenantRow.revision.is_distinct_from(head), TenantRow.state.in_(MIGRATED_STATES))
-        with Session(self.of.catalog) as session:
-            return [(row.id, row.key) for row in session.execute(wanted.order_by(TenantRow.created_at, TenantRow.id))]
+    # ── One run ──────────────────────────────────────────────────────────
 
-    def _migrate(self, tenant_id: str, lease: Lease) -> str | None:
-        """Migrate one tenant, unless it was deleted meanwhile; returns why it failed."""
-        with Session(self.of.catalog) as session:
-            row = session.get_one(TenantRow, tenant_id)
-            server, database, state = row.server, row.database, row.state
-        if state not in MIGRATED_STATES or database is None:
-            return None
-        revision, error = None, None
+    @property
+    def _runs(self) -> Runs:
+        return Runs(catalog=self.of.catalog, clock=self.of.clock, ttl_s=self.of.leases.ttl_s)
+
+    def _status(self, row: RunRow | None) -> RunStatus | None:
+        return None if row is None else status.read(self.of.catalog, self.of.clock, row)
+
+    def _prepare(self) -> None:
+        """Bring templates and spares to the head. From here on nothing new is made behind it: who comes later ends at the head."""
+        for name, site in self.of.sites.by_name.items():
+            self.of.templates.ensure(name, site.provisioner)
+            self.of.templates.sweep(name, site.provisioner)
+        for spares in self.of.spares.status():
+            if spares.outdated:
+                with suppress(OperationBusy):  # who is refilling does the same
+                    self.of.spares.refill(spares.ready + spares.outdated, server=spares.server)
+
+    def _joinable(self) -> RunRow | None:
+        """The run that is running, when it goes where this code goes."""
+        row, revisions = self._runs.running(), self.of.revisions
+        if row is None or row.target == revisions.head:
+            return row
+        if row.target not in revisions.ancestors(revisions.head):
+            raise RunInTheWay(row.id, target=row.target, head=revisions.head)
+        self._runs.stop(row.id, f"a newer run goes to {revisions.head}")
+        return self._joinable()
+
+    def _work(self, run_id: int, rollout: Rollout | None, on_tenant: OnTenant | None) -> RunStatus:
+        runs = self._runs
+        row = runs.get(run_id)
+        assert row is not None
+        settings = _rollout(row) if rollout is None else replace(_rollout(row), parallel=rollout.parallel)
+
+        def tell(result: Result) -> None:
+            if on_tenant is not None and not result.is_skipped and not result.is_to_be_tried_again(settings):
+                on_tenant(result.work.key, result.error)
+
         try:
-            with self.of.sites[server].provisioner.owner_connection(Place(database=database)) as connection:
-                revision = self.of.revisions.upgrade(connection)
-        except Exception as problem:  # noqa: BLE001 -- whatever a revision raises, the other tenants go on
-            error = f"{type(problem).__name__}: {problem}"[:ERROR_LENGTH_MAX]
-        with Session(self.of.catalog) as session, session.begin():
-            lease.check(session)
-            values = {"migration_error": error} if error else {"migration_error": None, "revision": revision}
-            session.execute(update(TenantRow).where(TenantRow.id == tenant_id).values(values))
-        return error
+            Runner(of=self.of, runs=runs, run_id=run_id, rollout=settings, listener=tell).run()
+        finally:
+            self.of.registry.forget()
+        return self.status(run_id)
+
+    def behind(self, first: Sequence[str] = ()) -> list[Candidate]:
+        """Tenants not at head, oldest first. Those being provisioned end at head by themselves."""
+        wanted = select(TenantRow.id, TenantRow.key, TenantRow.server, TenantRow.revision).where(
+            TenantRow.revision.is_distinct_from(self.of.revisions.head), TenantRow.state.in_(MIGRATED_STATES), TenantRow.server.is_not(None)
+        )
+        with Session(self.of.catalog) as session:
+            rows = session.execute(wanted.order_by(TenantRow.created_at, TenantRow.id)).all()
+        found = [Candidate(id=row.id, key=row.key, server=row.server or "", revision=row.revision) for row in rows]
+        return sorted(found, key=lambda it: first.index(it.key) if it.key in first else len(first))
+
+
+def _rollout(row: RunRow) -> Rollout:
+    return Rollout(**row.settings)

@@ -125,7 +125,7 @@ class Budgets:
     """
 
     def __init__(self, limits: PoolLimits) -> None:
-        self._limits, self._limit = limits, limits.share
+        self.limits, self._limit = limits, limits.share
         self._by_server: dict[str, Budget] = {}
         self._lock = threading.Lock()
 
@@ -134,7 +134,7 @@ class Budgets:
         with self._lock:
             budget = self._by_server.get(server)
             if budget is None:
-                budget = self._by_server[server] = ConnectionBudget(server, self._limits)
+                budget = self._by_server[server] = ConnectionBudget(server, self.limits)
                 budget.resize(self._limit)
             return budget
 

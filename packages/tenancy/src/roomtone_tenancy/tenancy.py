@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
@@ -18,11 +18,13 @@ from .connections import ServerConnections
 from .doctor import Doctor
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
 from .events import E, Handler
+from .fleet.fanout import FanOut, OnError, T
+from .fleet.rollout import Rollout
 from .guard import TenantSession
 from .key_providers import KeyProvider
 from .lifecycle import TenantState
 from .lookups import Lookups
-from .migrate import MigrationReport
+from .migrate import Fleet, MigrationReport
 from .operations import Listener
 from .placement import Placement, least_full
 from .progress import Progress
@@ -320,19 +322,70 @@ class Tenancy:
         """The newest revision in the migrations folder."""
         return self._revisions.head
 
-    def migrate(self, *, on_tenant: Callable[[str, str | None], None] | None = None) -> MigrationReport:
-        """Bring the templates and every tenant behind the head there, one after another; a failure stops only its tenant.
+    @property
+    def fleet(self) -> Fleet:
+        """Migrates all tenants in waves, says how far that is, checks what is true, and knows who is active."""
+        return self._fleet
+
+    def migrate(self, rollout: Rollout | None = None, *, on_tenant: Callable[[str, str | None], None] | None = None) -> MigrationReport:
+        """Bring the templates and every tenant behind the head there; a failure stops only its tenant. See `fleet.run` for more.
 
         Args:
+            rollout: how; one after another to the end when None.
             on_tenant: called after each with its key and its error, None when there is none.
 
         Raises:
-            OperationBusy: another process is migrating.
+            RunInTheWay: a run to a revision that this code does not know is running.
 
         Effects:
-            Opens no tenant's database when the catalog says that all are at head.
+            Opens no tenant's database when the catalog says that all are at head. Shares the work with others that do the same.
         """
-        return self._fleet.migrate(on_tenant)
+        return self._fleet.migrate(rollout, on_tenant)
+
+    def has_revision(self, tenant: str | Tenant, revision: str) -> bool:
+        """Whether the tenant's database has a revision, so that new code can meet an old schema; from memory as a rule.
+
+        A revision that this code does not know counts as newer than all of its own.
+
+        Raises:
+            UnknownTenant: there is none of this key.
+            MigrationsInvalid: this code has no such `revision`.
+        """
+        key = tenant.key if isinstance(tenant, Tenant) else tenant
+        return self._revisions.reaches(self.tenant(key).revision, revision)
+
+    def map(
+        self,
+        function: Callable[[TenantSession, Tenant], T],
+        *,
+        where: Callable[[Tenant], bool] = lambda _: True,
+        only: Collection[str] | None = None,
+        concurrency: int = 8,
+        deadline_s: float | None = None,
+        on_error: OnError = "go on",
+    ) -> FanOut[T]:
+        """Call a function for tenants that may be read, some at once, and give its answers as they come, each with its tenant.
+
+        Args:
+            function: gets a session of the tenant, which is in scope; what it does not commit is rolled back.
+            where: whether to take this one; `fleet.activity.active(days=7)` leaves out those that nobody uses.
+            only: take no others than these keys: `left` of a result resumes it.
+            concurrency: calls at once, >= 1; never more than this process's connections to one server.
+            deadline_s: seconds after which no more are begun.
+            on_error: "go on" gives errors as outcomes; "stop" begins no more and raises.
+
+        Raises:
+            Later: TenantCallFailed, as the result is gone through, with on_error="stop".
+        """
+        allowed = None if only is None else frozenset(only)
+        tenants = [it for it in self.tenants() if it.state.may_read and (allowed is None or it.key in allowed) and where(it)]
+
+        def call(tenant: Tenant) -> T:
+            with self.use(tenant, allow_switch=True), self.session() as session:
+                return function(session, tenant)
+
+        bounded = min(concurrency, self._budgets.limits.per_server)
+        return FanOut(tenants, call, concurrency=bounded, deadline_s=deadline_s, on_error=on_error)
 
     def orphans(self) -> list[str]:
         """Databases, files and roles of this installation that no tenant, spare or template accounts for; none in normal life."""

@@ -20,11 +20,12 @@ from ..provisioners import Place
 from ..provisioners.stamp import STAMP
 from ..provisioning import Provisioning
 from .rollout import Rollout
-from .runs import MIGRATED_STATES, Result, Runs, Work
+from .runs import MIGRATED_STATES, Runs
 from .tape import NotReplayable, Recorder
 from .tapes import Tapes
+from .works import Result, Work
 
-AHEAD = 4
+AHEAD = 3
 # Of SQLSTATE: no connection, deadlock, out of resources, lock not available, stopped by an administrator or a time-out.
 _PASSING_CLASSES = ("08", "40", "53", "55", "57")
 
@@ -43,7 +44,9 @@ class Runner:
     rollout: Rollout
     listener: Callable[[Result], object]
     tapes: Tapes = field(init=False)
-    _pending: dict[Future[Result], Work] = field(default_factory=dict, init=False)
+    _pending: dict[Future[Result | None], Work] = field(default_factory=dict, init=False)
+    _unbegun: list[Work] = field(default_factory=list, init=False)
+    _failed: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __post_init__(self) -> None:
         self.tapes = Tapes(revisions=self.of.revisions, runs=self.runs, run_id=self.run_id)
@@ -70,7 +73,9 @@ class Runner:
                     del self._pending[future]
                 if not self._pending:
                     return
-            for work in turn.works:
+            works, self._unbegun = [*([] if turn.is_over else self._unbegun), *turn.works], []
+            self._failed.clear()
+            for work in works:
                 self._pending[threads.submit(self._do, work)] = work
             if not self._pending:
                 time.sleep(max(turn.wait_s, 0.01))
@@ -79,7 +84,7 @@ class Runner:
     def _appetite(self) -> int:
         """Some more than are worked on at once, so that no thread waits for the catalog; not so where a limit counts what is taken."""
         ahead = AHEAD if self.rollout.per_server is None else 1
-        return ahead * self.rollout.parallel - len(self._pending)
+        return ahead * self.rollout.parallel - len(self._pending) - len(self._unbegun)
 
     def _gather(self, wait_s: float) -> list[Result]:
         """Results, several at once while there is other work; a failure is told at once."""
@@ -87,16 +92,31 @@ class Runner:
         while self._pending and (not found or (len(self._pending) > self.rollout.parallel and len(found) < self.rollout.parallel)):
             done, _ = wait(self._pending, timeout=wait_s or None, return_when=FIRST_COMPLETED)
             for future in done:
-                del self._pending[future]
-                found.append(future.result())
-            if not done or any(result.error for result in found):
+                work, result = self._pending.pop(future), future.result()
+                if result is None:
+                    self._unbegun.append(work)
+                else:
+                    found.append(result)
+            if not done or self._failed.is_set():
                 break
         return found
 
-    def _do(self, work: Work) -> Result:
+    def _do(self, work: Work) -> Result | None:
+        """Migrate one tenant; None when it was not begun, since another's failure may have to stop the run."""
+        if self._failed.is_set():
+            return None
+        result = self._attempt(work)
+        if result.error is not None:
+            self._failed.set()
+        faults.point("fleet.applied")
+        return result
+
+    def _attempt(self, work: Work) -> Result:
         began = time.monotonic()
         if work.database is None:
             return Result(work=work, is_skipped=True)
+        if work.is_fenced:
+            return Result(work=work, error="another operation has it fenced: migrate it when that is done", may_pass=True)
         try:
             way = self._apply(work, Place(database=work.database))
         except Exception as error:  # noqa: BLE001 -- whatever a revision raises, the other tenants go on
@@ -104,7 +124,6 @@ class Runner:
                 return Result(work=work, is_skipped=True)
             text = f"{type(error).__name__}: {error}"
             return Result(work=work, error=text, may_pass=may_pass(error), seconds=time.monotonic() - began)
-        faults.point("fleet.applied")
         return Result(work=work, revision=self.of.revisions.head, way=way, seconds=time.monotonic() - began)
 
     def _apply(self, work: Work, place: Place) -> str | None:

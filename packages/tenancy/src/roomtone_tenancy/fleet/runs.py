@@ -18,78 +18,13 @@ from ..models import TenantRow
 from ..process import is_surely_dead, own_identity
 from ..run_models import ProofRow, RunItemRow, RunRow
 from .rollout import ItemState, Rollout, RunState, WaveCount, judge
+from .works import Candidate, Result, Turn, Work
 
 ERROR_LENGTH_MAX = 2000
 LOST_MAX = 20
 NO_LIMIT = 1_000_000
 MIGRATED_STATES = (TenantState.ACTIVE, TenantState.READ_ONLY, TenantState.SUSPENDED, TenantState.ARCHIVED)
 _REAP_EVERY_S = 1.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Candidate:
-    """A tenant that is behind."""
-
-    id: str
-    key: str
-    server: str
-    revision: str | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Work:
-    """One tenant of a run, leased to this runner.
-
-    Args:
-        before: its revision, as the catalog knew it when the run began.
-        database: None when it is no tenant to migrate any more.
-        generation: of the lease; later takers have a higher one.
-        attempts: this one included.
-    """
-
-    position: int
-    tenant_id: str
-    key: str
-    server: str
-    before: str | None
-    database: str | None
-    generation: int
-    attempts: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
-    """What became of one work.
-
-    Args:
-        revision: what its database is at now; None when that is not known.
-        way: `replay` or `alembic`; None when nothing was run.
-        error: why it failed, with `may_pass` when another try may do.
-        is_skipped: it is no tenant to migrate any more.
-    """
-
-    work: Work
-    revision: str | None = None
-    way: str | None = None
-    seconds: float = 0.0
-    error: str | None = None
-    may_pass: bool = False
-    is_skipped: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    """What a runner may do next.
-
-    Args:
-        works: leased to it now.
-        is_over: the run has ended; what is leased may be finished.
-        wait_s: when nothing can be leased, how long until it may be.
-    """
-
-    works: tuple[Work, ...] = ()
-    is_over: bool = False
-    wait_s: float = 0.0
 
 
 @dataclass(kw_only=True)
@@ -195,7 +130,7 @@ class Runs:
 
     def _record(self, session: Session, run_id: int, rollout: Rollout, result: Result) -> None:
         """Only while the lease is ours: the one who took it over will say what is true."""
-        again = result.error is not None and result.may_pass and result.work.attempts < rollout.attempts
+        again = result.is_to_be_tried_again(rollout)
         state = ItemState.WAITING if again else ItemState.QUARANTINED if result.error else ItemState.DONE
         if result.is_skipped:
             state = ItemState.SKIPPED
@@ -246,18 +181,17 @@ class Runs:
         of_run = RunItemRow.run_id == run_id
         servers = session.scalars(select(RunItemRow.server).where(of_run).distinct().order_by(RunItemRow.server)).all()
         leased = select(RunItemRow.server, func.count()).where(of_run, RunItemRow.state == ItemState.LEASED).group_by(RunItemRow.server)
-        busy = dict(session.execute(leased).tuples().all())
+        busy: dict[str, int] = dict(session.execute(leased).all())
         return [((RunItemRow.server == server,), rollout.per_server - busy.get(server, 0)) for server in servers]
 
     def _lease(self, session: Session, now: datetime, which: tuple[Any, ...], limit: int) -> list[Work]:  # conditions
         if limit < 1:
             return []
-        wanted = select(RunItemRow, TenantRow.key, TenantRow.database, TenantRow.state).join(
-            TenantRow, TenantRow.id == RunItemRow.tenant_id
-        )
-        free = wanted.where(*which).order_by(RunItemRow.position).limit(limit).with_for_update(of=RunItemRow, skip_locked=True)
+        tenant = (TenantRow.key, TenantRow.server, TenantRow.database, TenantRow.state, TenantRow.is_fenced)
+        wanted = select(RunItemRow, *tenant).join(TenantRow, TenantRow.id == RunItemRow.tenant_id).where(*which)
+        free = wanted.order_by(RunItemRow.position).limit(limit).with_for_update(of=RunItemRow, skip_locked=True)
         works = []
-        for row, key, database, state in session.execute(free):
+        for row, key, server, database, state, is_fenced in session.execute(free):
             row.state, row.owner, row.leased_until = ItemState.LEASED, self.me, now + timedelta(seconds=self.ttl_s)
             row.generation += 1
             row.attempts += 1
@@ -266,7 +200,8 @@ class Runs:
                     position=row.position,
                     tenant_id=row.tenant_id,
                     key=key,
-                    server=row.server,
+                    server=server or row.server,
+                    is_fenced=is_fenced,
                     before=row.before,
                     database=database if state in MIGRATED_STATES else None,
                     generation=row.generation,

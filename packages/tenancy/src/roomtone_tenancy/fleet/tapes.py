@@ -12,8 +12,9 @@ from ..provisioners import Facts, Place
 from ..revisions import Revisions
 from ..sites import Site
 from .rollout import Rollout
-from .runs import Runs, Work
+from .runs import Runs
 from .tape import NotReplayable, Recorder, Step, render
+from .works import Work
 
 
 @dataclass(kw_only=True)
@@ -97,4 +98,5 @@ class Tapes:
     def _note(self, step: Step) -> str:
         """Alembic's own note, which finds the revision before or changes nothing; the database was just seen to be there."""
         revision, before = (text.replace("'", "''") for text in (step.revision, step.before))
-        return f"UPDATE {self.revisions.version_table} SET version_num = '{revision}' WHERE version_num = '{before}'"
+        # Both come from the scripts' files. A parameter would need a message of its own.
+        return f"UPDATE {self.revisions.version_table} SET version_num = '{revision}' WHERE version_num = '{before}'"  # noqa: S608

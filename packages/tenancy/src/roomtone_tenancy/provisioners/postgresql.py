@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -15,16 +15,12 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from .. import faults
 from ..errors import OperationBusy, TemplateGone
 from ..server import Server
-from . import FACT_SOURCES, Choose, Facts, Login, Place
+from . import Choose, Facts, Login, Place
+from .replaying import facts_of, replay
 
 LOCK_WAIT_S = 10
 _PROTECTED = ("tenancy_stamp", "alembic_version")
 _SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' ORDER BY nspname"
-_FACTS = (
-    "SELECT (SELECT string_agg(tenant_id, '+') FROM tenancy_stamp), "
-    "(SELECT string_agg(version_num, '+' ORDER BY version_num) FROM alembic_version)"
-)
-_INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1"
 _LOCK_KEY = "hashtextextended(%s, 0)"
 
 
@@ -70,37 +66,19 @@ class PostgresProvisioner:
             finally:
                 worker.leave()
 
-    @contextmanager
-    def owner_connection(self, place: Place) -> Iterator[Connection]:
+    def owner_connection(self, place: Place) -> Connection:
         """See `Provisioner.owner_connection`. Logs in as the administrator and takes the owner's role: owners have no password."""
-        with _role_connection(self.server, place.database, place.owner) as connection:
-            yield connection
+        return _connect_as(self.server, place.database, place.owner)
 
     def facts(self, place: Place) -> Facts:
         """See `Provisioner.facts`."""
         with _connect(self.server.parsed.set(database=place.database)) as inside:
-            try:
-                found = inside.execute(f"{_FACTS}; {_INVALID}")
-            except pg.UndefinedTable:
-                return _facts_of_stranger(inside)
-            facts = _facts(found)
-            found.nextset()
-            return replace(facts, invalid_indexes=tuple(name for (name,) in found.fetchall()))
+            return facts_of(inside)
 
     def replay(self, place: Place, choose: Choose, *, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
-        """See `Provisioner.replay`. Each transaction is one message: most of the time goes into asking and waiting."""
+        """See `Provisioner.replay`."""
         with _connect(self.server.parsed.set(database=place.database)) as inside:
-            begin = f"SET ROLE {{}}; SET lock_timeout = '{LOCK_WAIT_S}s'; SELECT pg_advisory_lock(hashtextextended('schema', 0))"
-            try:
-                inside.execute(_sql(begin, place.owner))
-            except pg.LockNotAvailable as error:
-                raise OperationBusy(place.database, owner="another connection that changes its schema") from error
-            limits = f"SET lock_timeout = {lock_timeout_ms:d}; SET statement_timeout = {statement_timeout_ms:d}"
-            found = inside.execute(f"{limits}; {_FACTS}".encode())
-            found.nextset()
-            found.nextset()
-            for statements in choose(_facts(found)):
-                inside.execute("\n;\n".join(["BEGIN", *statements, "COMMIT"]).encode())
+            replay(inside, place, choose, wait_s=LOCK_WAIT_S, lock_timeout_ms=lock_timeout_ms, statement_timeout_ms=statement_timeout_ms)
 
     def url(self, place: Place, login: Login | None) -> URL:
         """See `Provisioner.url`. Without a login the administrator's name must not slip through."""
@@ -131,28 +109,6 @@ class PostgresProvisioner:
             row = admin.execute("SELECT pg_database_size(%s)", [database]).fetchone()
         assert row is not None
         return int(row[0])
-
-
-def _facts(found: psycopg.Cursor[Any]) -> Facts:
-    """The answer to `_FACTS`."""
-    row = found.fetchone()
-    assert row is not None
-    return Facts(stamp=row[0], revision=row[1])
-
-
-def _facts_of_stranger(inside: psycopg.Connection) -> Facts:
-    """Of a database that lacks one of our tables."""
-    known: dict[str, str | None] = {}
-    for table, query in FACT_SOURCES.items():
-        row = inside.execute("SELECT to_regclass(%s) IS NOT NULL", [table]).fetchone()
-        known[table] = "+".join(value for (value,) in inside.execute(query.encode())) if row is not None and row[0] else None
-    return Facts(stamp=known["tenancy_stamp"] or None, revision=known["alembic_version"] or None)
-
-
-@contextmanager
-def _role_connection(server: Server, database: str, role: str) -> Iterator[Connection]:
-    with _connect_as(server, database, role) as connection:
-        yield connection
 
 
 def _connect_as(server: Server, database: str, role: str) -> Connection:
@@ -192,7 +148,7 @@ class PostgresWorker:
         with _connect(self.server.parsed.set(database=database)) as inside:
             inside.execute(_sql("ALTER SCHEMA public OWNER TO {}", maker))
             inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-        with _role_connection(self.server, database, maker) as connection:
+        with _connect_as(self.server, database, maker) as connection:
             revision = upgrade(connection)
         faults.point("template.migrated")
         self._do("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true", database)
