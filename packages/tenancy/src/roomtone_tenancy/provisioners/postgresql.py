@@ -106,9 +106,7 @@ class PostgresProvisioner:
     def size_bytes(self, database: str) -> int:
         """See `Provisioner.size_bytes`."""
         with _connect(self.server.parsed) as admin:
-            row = admin.execute("SELECT pg_database_size(%s)", [database]).fetchone()
-        assert row is not None
-        return int(row[0])
+            return sum(size for (size,) in admin.execute("SELECT pg_database_size(%s)", [database]).fetchall())
 
 
 def _connect_as(server: Server, database: str, role: str) -> Connection:
