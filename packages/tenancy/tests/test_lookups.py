@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import event, select
 
 from roomtone_tenancy import TenantState, errors
 
@@ -29,6 +30,35 @@ def test_who_looked_up_a_host_need_not_look_up_its_tenant(site):
 
     assert elsewhere.tenant("acme") is found
     assert elsewhere.cache_stats().loads == 1
+
+
+def test_the_first_query_of_a_tenant_asks_the_catalog_once(postgres_site):
+    maker, tenancy = postgres_site.tenancy(), postgres_site.tenancy(listen=False)
+    asked = []
+
+    def visit(host):
+        with tenancy.use(tenancy.resolve(host)), tenancy.session() as session:
+            session.scalars(select(postgres_site.Artist)).all()
+
+    for key in ("first", "acme"):
+        postgres_site.make(maker, key, domains=[f"{key}.test"])
+    visit("first.test")  # also asks for the server
+    event.listen(tenancy._lookups.reader._engine, "checkout", lambda *_: asked.append(1))
+    visit("acme.test")
+
+    assert len(asked) == 1
+
+
+def test_a_looked_up_login_is_given_once_and_never_after_it_was_replaced(postgres_site):
+    maker, tenancy = postgres_site.tenancy(), postgres_site.tenancy(listen=False, cache_ttl_s=0)
+    postgres_site.make(maker, "acme", domains=["acme.test"])
+    found = tenancy.resolve("acme.test")
+    given = [tenancy._lookups.take_login(found) for _ in range(2)]
+    tenancy.resolve("acme.test")
+    maker.secrets.rotate_password("acme")
+
+    assert [login is None for login in given] == [False, True]
+    assert tenancy._lookups.take_login(maker.tenant("acme")) is None
 
 
 def test_a_half_made_tenant_is_seen_as_such_and_read_anew_each_time_until_it_is_ready(site):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +12,12 @@ from sqlalchemy import Engine, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from . import faults
+from .errors import Undecryptable, UnknownEncryptionKey
 from .lease import Lease
 from .models import CredentialRow
 from .provisioners import Login
-from .vault import Sealed, Vault
+from .tenant import Tenant
+from .vault import Sealed, SealedLogin, Vault
 
 _TABLE, _COLUMN = "tenancy_credentials", "secret"
 _CURRENT = select(CredentialRow.role, CredentialRow.key_id, CredentialRow.secret).where(
@@ -61,6 +64,13 @@ class Credentials:
         with self.catalog.connect() as connection:
             row = connection.execute(_CURRENT, {"id": tenant_id}).first()
         return None if row is None else self.unseal(tenant_id, row.role, Sealed(key_id=row.key_id, data=row.secret))
+
+    def of(self, tenant: Tenant, known: SealedLogin | None) -> Login | None:
+        """The login to connect as, opened from what a look-up knew, or read."""
+        if known is not None:
+            with suppress(UnknownEncryptionKey, Undecryptable):  # its master key was replaced since
+                return self.unseal(tenant.id, *known)
+        return self.current(tenant.id)
 
     def draw(self, lease: Lease, tenant_id: str, role: str) -> Login:
         """Store a new password for a login that is not the current one, and return it."""

@@ -13,13 +13,15 @@ from .announcements import Announcements
 from .cache import CacheStats, LookupCache
 from .changes import EVERYTHING, Change, Changes
 from .lifecycle import TenantState
-from .models import DomainRow, TenantRow
+from .models import CredentialRow, DomainRow, TenantRow
 from .reading import CatalogReader
 from .tenant import Tenant
+from .vault import Sealed, SealedLogin
 
 T = TypeVar("T")
 V = TypeVar("V")
 
+LOGINS_MAX = 1_000
 LISTENING_TTL_S = 60.0
 """How long an answer is believed while other processes' changes are heard: a lost message costs no more than this."""
 _FOUND = (
@@ -35,8 +37,12 @@ _FOUND = (
         TenantRow.attributes.label("attributes"),
         TenantRow.created_at,
         DomainRow.host,
+        CredentialRow.role,
+        CredentialRow.key_id,
+        CredentialRow.secret,
     )
     .outerjoin(DomainRow, DomainRow.tenant_id == TenantRow.id)
+    .outerjoin(CredentialRow, (CredentialRow.tenant_id == TenantRow.id) & CredentialRow.is_current)
     .where(TenantRow.state != TenantState.DELETED)
     .order_by(DomainRow.is_primary.desc(), DomainRow.host)
 )
@@ -75,6 +81,7 @@ class Lookups:
         self.announcements = Announcements(catalog, self.changes, chance=chance) if listen and can_announce else None
         self._by_key: LookupCache[str, Tenant] = self.cache(_id_of, _is_settled)
         self._by_host: LookupCache[str, Tenant] = self.cache(_id_of, _is_settled)
+        self._logins: dict[str, tuple[int, SealedLogin]] = {}
         self.changes.subscribe(self._hear, self._doubt)
 
     def cache(self, tag: Callable[[V], Hashable], is_kept: Callable[[V | None], bool] = lambda _: True) -> LookupCache[str, V]:
@@ -120,7 +127,22 @@ class Lookups:
 
     def _read(self, query: Select[Any], sought: str) -> Tenant | None:
         rows = self.read(lambda connection: connection.execute(query, {"sought": sought}).all())
-        return value_of(rows[0], (row.host for row in rows if row.host is not None)) if rows else None
+        if not rows:
+            return None
+        tenant = value_of(rows[0], (row.host for row in rows if row.host is not None))
+        if rows[0].secret is not None:
+            self._logins[tenant.id] = (tenant.epoch, SealedLogin(rows[0].role, Sealed(key_id=rows[0].key_id, data=rows[0].secret)))
+            while len(self._logins) > LOGINS_MAX:
+                self._logins.pop(next(iter(self._logins)), None)
+        return tenant
+
+    def take_login(self, tenant: Tenant) -> SealedLogin | None:
+        """The login that the tenant had when it was looked up, once: who connects to a tenant has mostly just looked it up.
+
+        A replaced password raises the epoch, so that an older login is not given.
+        """
+        epoch, login = self._logins.pop(tenant.id, (0, None))
+        return login if epoch == tenant.epoch else None
 
     def read(self, query: Callable[[Connection], T]) -> T:
         """Ask the catalog; the first time also begins to listen."""

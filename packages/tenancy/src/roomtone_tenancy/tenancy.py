@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import URL, Engine, MetaData
 from sqlalchemy.orm import Session
 
 from .cache import CacheStats
@@ -427,7 +427,11 @@ class Tenancy:
         self._heart.ensure()
         site = self._sites[tenant.server]
         place = Place(database=tenant.database or "")
-        return site.engines.get(tenant, lambda: site.provisioner.url(place, self._credentials.current(tenant.id)))
+
+        def url() -> URL:
+            return site.provisioner.url(place, self._credentials.of(tenant, self._lookups.take_login(tenant)))
+
+        return site.engines.get(tenant, url)
 
     @staticmethod
     def _require_control(session: Session) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,6 +26,13 @@ class Sealed:
 
     key_id: str
     data: bytes
+
+
+class SealedLogin(NamedTuple):
+    """A database role and its password."""
+
+    role: str
+    password: Sealed
 
 
 @dataclass(frozen=True)
