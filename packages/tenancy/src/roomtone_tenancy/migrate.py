@@ -208,7 +208,7 @@ class Fleet:
     def _databases(self) -> set[str]:
         """All that the catalog knows; a spare becomes a tenant's and never the reverse, hence the order."""
         of = self.of
-        return of.templates.names() | of.spares.databases() | {each.database for each in of.registry.all() if each.database}
+        return of.templates.names() | of.spares.databases() | of.registry.databases()
 
     # ── One run ──────────────────────────────────────────────────────────
 

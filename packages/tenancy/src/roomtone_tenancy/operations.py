@@ -108,14 +108,13 @@ class Operations:
         for step in left[:1]:
             step.state = StepState.RUNNING
         names = [step.name for step in left]
-        details = dict(row.details)
         return Attempt(
             of=self,
             lease=lease,
             tenant=tenant,
             id=row.id,
             kind=kind,
-            details=details,
+            details=dict(row.details),
             steps=names,
             listener=listener,
             is_instant=is_instant,

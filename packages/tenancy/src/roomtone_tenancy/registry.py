@@ -23,7 +23,7 @@ from .events import Events, StateChanged, TenantRegistered
 from .insertion import insert_absent, insert_if_absent
 from .lifecycle import TenantState, check_move
 from .lookups import Lookups, value_of
-from .models import DomainRow, InstallationRow, LifecycleRow, TenantRow
+from .models import CopyRow, DomainRow, InstallationRow, LifecycleRow, TenantRow
 from .placement import Wish
 from .reserved import Reserved
 from .resolve import normalise_host
@@ -89,6 +89,12 @@ class Registry:
         wanted = TenantRow.state != TenantState.DELETED if state is None else TenantRow.state == state
         with Session(self.catalog) as session:
             return [value_of_row(row) for row in session.scalars(select(TenantRow).where(wanted).order_by(TenantRow.key))]
+
+    def databases(self) -> set[str]:
+        """Names of all databases of tenants, with those beside them."""
+        with Session(self.catalog) as session:
+            beside = session.scalars(select(CopyRow.database))
+            return {*beside, *session.scalars(select(TenantRow.database).where(TenantRow.database.is_not(None)))} - {None}
 
     def history(self, tenant_id: str) -> list[LifecycleEntry]:
         """The tenant's moves, oldest first."""

@@ -22,6 +22,9 @@ from .fleet.fanout import FanOut, OnError, T
 from .fleet.rollout import Rollout
 from .guard import TenantSession
 from .key_providers import KeyProvider
+from .life.moves import Moves
+from .life.stores import Store
+from .life.tools import Tools
 from .lifecycle import TenantState
 from .lookups import Lookups
 from .migrate import Fleet, MigrationReport
@@ -59,6 +62,8 @@ class Tenancy:
         catalog_timeout_s: how long the catalog may take to answer a look-up, seconds.
         listen: hear of other processes' changes at once, from PostgreSQL: a daemon thread and a connection from the first look-up on.
         lease_s: how long a silent worker is believed alive, seconds; one seen dead on this host is replaced at once.
+        backups: where `tenancy.backups` keeps them, as a `FolderStore`; without it there are none.
+        tools: where pg_dump and pg_restore are; looked for if None.
     """
 
     def __init__(
@@ -81,6 +86,8 @@ class Tenancy:
         catalog_timeout_s: float = 2.0,
         listen: bool = True,
         lease_s: float = 15.0,
+        backups: Store | None = None,
+        tools: Tools | None = None,
     ) -> None:
         parts = assemble(
             catalog,
@@ -98,12 +105,14 @@ class Tenancy:
                 catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
             ),
             lease_s=lease_s,
+            backups=backups,
+            tools=tools or Tools(),
         )
         weakref.finalize(self, parts.lookups.stop, wait=False).atexit = False
         self.reserved, self.servers, self.spares, self.domains = reserved, parts.servers, parts.spares, parts.domains
         self._budgets, self._heart, self._lookups, self._registry = parts.budgets, parts.heart, parts.lookups, parts.registry
         self._provisioning, self._deletion, self._fleet = parts.provisioning, parts.deletion, parts.fleet
-        made = parts.provisioning
+        self._workshop, made = parts.workshop, parts.provisioning
         self._scope, self._events, self._sites, self._templates = made.scope, made.events, made.sites, made.templates
         self._operations, self._credentials, self._revisions = made.operations, made.credentials, made.revisions
 
@@ -173,14 +182,30 @@ class Tenancy:
         return progress
 
     def pending(self, kind: str = "provision") -> list[str]:
-        """Keys with an unfinished operation, oldest first: call `provision` for each (`delete` for kind "delete") after a restart."""
-        return self._operations.pending(kind)
+        """Keys with an unfinished operation, oldest first: call `provision` for each (`delete` for kind "delete") after a restart.
+
+        Kind "door": tenants whose database was not told of their state; call `settle` for each.
+        """
+        return self._workshop.doors.pending() if kind == "door" else self._operations.pending(kind)
+
+    def settle(self, key: str) -> None:
+        """Tell the tenant's database what its state lets in, if a commit was not followed by that.
+
+        Raises:
+            UnknownTenant: there is none.
+            OperationBusy: an operation goes on, which does it at its end.
+        """
+        self._workshop.doors.settle_key(key)
 
     def suspend(self, session: Session, key: str, *, reason: str, actor: str = "system") -> Tenant:
         """Refuse the tenant all work; flushes, the host commits. Nothing happens when it is suspended already.
 
         Raises:
             UnknownTenant, IllegalMove: there is none, or its state cannot become this one.
+
+        Effects:
+            After the commit the tenant's database is told too: it ends the logins' sessions and lets nobody in. What hinders that
+            is logged, `doctor` says so and `tenancy resume` does it.
         """
         return self._move(session, key, TenantState.SUSPENDED, reason, actor)
 
@@ -191,6 +216,10 @@ class Tenancy:
     def resume(self, session: Session, key: str, *, reason: str, actor: str = "system") -> Tenant:
         """Back to normal work; otherwise as `suspend`."""
         return self._move(session, key, TenantState.ACTIVE, reason, actor)
+
+    def archive(self, session: Session, key: str, *, reason: str, actor: str = "system") -> Tenant:
+        """Put a suspended tenant away: visitors read that it is gone; otherwise as `suspend`."""
+        return self._move(session, key, TenantState.ARCHIVED, reason, actor)
 
     def delete(self, key: str, *, on_step: Listener | None = None) -> None:
         """Drop the tenant's database and roles, then free its key and domains. The catalog keeps the row and its log.
@@ -307,6 +336,11 @@ class Tenancy:
         return TenantSession(self._engine(self._registry.usable(tenant)), tenant=tenant, scope=self._scope, **options)
 
     @property
+    def moves(self) -> Moves:
+        """Moves tenants between servers."""
+        return Moves(shop=self._workshop)
+
+    @property
     def secrets(self) -> Secrets:
         """Replaces master keys and passwords while tenants are served."""
         return Secrets.of(self._provisioning)
@@ -397,7 +431,8 @@ class Tenancy:
         Looks at unfinished operations, tenants and spares behind the head, failed migrations, databases open to every login, and orphans.
         Asks every server for its names.
         """
-        return Doctor(fleet=self._fleet).findings()
+        shut = [f"{key}: its database was not told of its state; run resume." for key in self.pending("door")]
+        return shut + Doctor(fleet=self._fleet).findings()
 
     def size_bytes(self, key: str) -> int:
         """What the tenant's database takes on disk; asks its server.
@@ -421,7 +456,9 @@ class Tenancy:
 
     def _move(self, session: Session, key: str, after: TenantState, reason: str, actor: str) -> Tenant:
         self._require_control(session)
-        return self._registry.move(session, key, after, reason=reason, actor=actor)
+        moved = self._registry.move(session, key, after, reason=reason, actor=actor)
+        self._workshop.doors.changed(session, moved.id)
+        return moved
 
     def _engine(self, tenant: Tenant) -> Engine:
         self._heart.ensure()

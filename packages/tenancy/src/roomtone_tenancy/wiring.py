@@ -17,6 +17,9 @@ from .engines import ServerEngines
 from .events import Events
 from .key_providers import KeyProvider
 from .lease import Leases
+from .life.stores import Store
+from .life.tools import Tools
+from .life.workshop import Workshop
 from .lookups import Lookups
 from .migrate import Fleet
 from .operations import Operations
@@ -50,6 +53,7 @@ class Parts:
     provisioning: Provisioning
     deletion: Deletion
     fleet: Fleet
+    workshop: Workshop
 
 
 def assemble(
@@ -67,6 +71,8 @@ def assemble(
     spares: int,
     lookups: Lookups,
     lease_s: float,
+    backups: Store | None,
+    tools: Tools,
 ) -> Parts:
     """The parts, from what `Tenancy` was given."""
     if len({server.name for server in servers}) < len(servers):
@@ -114,6 +120,7 @@ def assemble(
         clock=clock,
         seed=seed,
     )
+    workshop = Workshop(of=provisioning, vault=vault, store=backups, tools=tools)
     return Parts(
         budgets=budgets,
         heart=heart,
@@ -125,4 +132,5 @@ def assemble(
         provisioning=provisioning,
         deletion=Deletion(made_by=provisioning),
         fleet=Fleet(of=provisioning),
+        workshop=workshop,
     )

@@ -122,7 +122,7 @@ def _connect_as(server: Server, database: str, role: str) -> Connection:
 
 def _become(connection: psycopg.Connection, role: str) -> None:
     connection.execute(_sql("SET ROLE {}", role))
-    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
+    connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'; SET default_transaction_read_only = off")
     connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})", ["schema"])
     connection.commit()
 

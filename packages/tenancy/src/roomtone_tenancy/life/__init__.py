@@ -1,0 +1,1 @@
+"""What happens to a tenant after it was made: its door, backups, copies, moves, export and end. `Tenancy` is the way in."""

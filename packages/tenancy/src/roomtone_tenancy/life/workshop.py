@@ -1,0 +1,55 @@
+"""What every operation of a tenant's later life works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import StampMismatch
+from ..operations import Attempt
+from ..provisioners import Place, Worker
+from ..provisioning import Provisioning
+from ..vault import Vault
+from .copiers import Copier, copier_for
+from .copies import Copies
+from .doors import Doors
+from .replacement import Replacement
+from .stores import Store
+from .tools import Tools
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """Put together once for each `Tenancy`."""
+
+    of: Provisioning
+    vault: Vault
+    store: Store | None
+    tools: Tools
+
+    @property
+    def doors(self) -> Doors:
+        """Tells databases of states."""
+        return Doors(of=self.of, copier=self.copier)
+
+    @property
+    def copies(self) -> Copies:
+        """Databases beside tenants' own."""
+        return Copies(of=self.of, copier=self.copier)
+
+    def copier(self, server: str | None) -> Copier:
+        """What reads and fills databases of this server."""
+        return copier_for(self.of.sites[server].server, self.tools)
+
+    def replacement(self, attempt: Attempt, worker: Worker) -> Replacement:
+        """The steps that exchange a tenant's database."""
+        return Replacement(of=self.of, doors=self.doors, copies=self.copies, attempt=attempt, worker=worker)
+
+    def check_owner(self, attempt: Attempt, place: Place, server: str) -> None:
+        """Refuse a database that carries another tenant's stamp, or none.
+
+        Raises:
+            StampMismatch: it does.
+        """
+        found = self.copier(server).owner_of(place)
+        if found != attempt.tenant.id:
+            raise StampMismatch(attempt.tenant.key, expected=attempt.tenant.id, found=found)
