@@ -22,6 +22,7 @@ from .fleet.fanout import FanOut, OnError, T
 from .fleet.rollout import Rollout
 from .guard import TenantSession
 from .key_providers import KeyProvider
+from .life.backups import Backups
 from .life.moves import Moves
 from .life.stores import Store
 from .life.tools import Tools
@@ -334,6 +335,11 @@ class Tenancy:
         """
         tenant = self._scope.current()
         return TenantSession(self._engine(self._registry.usable(tenant)), tenant=tenant, scope=self._scope, **options)
+
+    @property
+    def backups(self) -> Backups:
+        """Backs tenants up and restores them."""
+        return Backups(shop=self._workshop)
 
     @property
     def moves(self) -> Moves:

@@ -8,16 +8,11 @@ TenancyError
 ├── BackupDamaged        a backup that was altered, cut short, or is another tenant's
 ├── NewerRevision        data of a revision that the migrations folder does not have
 ├── ToolMissing          pg_dump or pg_restore is absent, or older than the server
-├── NoStore              Tenancy(backups=...) was not given
-├── ArchiveRefused       an export file that cannot be trusted
-├── GraceNotOver         a deletion before its time
-└── ScrubMissing         a clone is to be scrubbed by a function that this process does not have
+└── NoStore              Tenancy(backups=...) was not given
 ```
 """
 
 from __future__ import annotations
-
-from datetime import datetime
 
 from ..errors import TenancyError
 
@@ -85,27 +80,3 @@ class NoStore(TenancyError):
 
     def __init__(self) -> None:
         super().__init__("Backups have no place: give Tenancy(backups=FolderStore(...)).")
-
-
-class ArchiveRefused(TenancyError):
-    """An export file breaks the format, its bounds or its checksums. Nothing of it was used."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
-        super().__init__(f"{path} is refused: {reason}. Export it again from where it came from.")
-
-
-class GraceNotOver(TenancyError):
-    """The tenant is to be deleted later."""
-
-    def __init__(self, key: str, *, until: datetime) -> None:
-        self.key, self.until = key, until
-        super().__init__(f"Tenant {key!r} is kept until {until:%Y-%m-%d %H:%M:%S %Z}: wait, or pass at_once=True.")
-
-
-class ScrubMissing(TenancyError):
-    """A clone must not be handed out before it was scrubbed."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(f"No scrubber {name!r} is known here: register it with tenancy.clones.scrubber({name!r}), then resume.")

@@ -36,7 +36,7 @@ class Tools:
         found = sorted({(_major(path), path) for path in self._candidates(program) if _major(path)})
         fitting = [path for major, path in found if major >= server_major]
         if not fitting:
-            raise ToolMissing(program, needed=server_major, found=str(found[-1][0]) if found else None)
+            raise ToolMissing(program, needed=server_major, found=f"{found[-1][0]}" if found else None)
         return fitting[0]
 
     def _candidates(self, program: str) -> Iterator[Path]:

@@ -8,11 +8,13 @@ from ..errors import StampMismatch
 from ..operations import Attempt
 from ..provisioners import Place, Worker
 from ..provisioning import Provisioning
+from ..tenant import Tenant
 from ..vault import Vault
 from .copiers import Copier, copier_for
 from .copies import Copies
 from .doors import Doors
 from .replacement import Replacement
+from .shelf import BackupShelf, shelf_of
 from .stores import Store
 from .tools import Tools
 
@@ -43,6 +45,26 @@ class Workshop:
     def replacement(self, attempt: Attempt, worker: Worker) -> Replacement:
         """The steps that exchange a tenant's database."""
         return Replacement(of=self.of, doors=self.doors, copies=self.copies, attempt=attempt, worker=worker)
+
+    def shelf(self, tenant: Tenant) -> BackupShelf:
+        """The tenant's backups.
+
+        Raises:
+            NoStore: they have no place.
+        """
+        return shelf_of(self.store, self.vault, tenant.id, tenant.key)
+
+    def has_revision(self, revision: str | None) -> bool:
+        """Whether the migrations folder has it: data of any other is of a newer version, and cannot be migrated."""
+        known = {script.revision for script in self.of.revisions.script.walk_revisions()}
+        return revision is None or revision in known
+
+    def migrate(self, worker: Worker, place: Place) -> str:
+        """Bring a database that is no tenant's yet to the head, and return its revision."""
+        with worker.as_owner(place) as connection:
+            revision = self.of.revisions.upgrade(connection)
+        worker.leave()
+        return revision
 
     def check_owner(self, attempt: Attempt, place: Place, server: str) -> None:
         """Refuse a database that carries another tenant's stamp, or none.

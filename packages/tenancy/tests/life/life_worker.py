@@ -1,0 +1,50 @@
+"""Run by the kill tests in a process of its own: does or resumes one verb and kills itself at the given point."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from roomtone_tenancy import KeyRing, Server, Tenancy, faults
+from roomtone_tenancy.life.stores import FolderStore
+
+
+def die_at(point: str) -> None:
+    def reached(name: str) -> None:
+        if name == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    faults.point = reached
+
+
+def main(order: dict) -> None:
+    die_at(order["point"])
+    catalog = create_engine(order["catalog_url"])
+    tenancy = Tenancy(
+        catalog,
+        servers=[Server(name, url) for name, url in order["servers"]],
+        migrations=Path(order["migrations"]),
+        keys=KeyRing.from_text(order["keys"]),
+        backups=FolderStore(Path(order["backups"])),
+    )
+    match order["verb"]:
+        case "move":
+            tenancy.moves.move("acme", "other")
+        case "backup":
+            tenancy.backups.create("acme")
+        case "restore":
+            tenancy.backups.restore("acme")
+        case "suspend":
+            with Session(catalog) as session, session.begin():
+                tenancy.suspend(session, "acme", reason="unpaid")
+        case "settle":
+            tenancy.settle("acme")
+        case "drop_retired":
+            tenancy.moves.drop_retired()
+
+
+main(ORDER)  # noqa: F821 -- given by run_path
