@@ -108,7 +108,7 @@ class ServerEngines:
     def _make(self, tenant: Tenant, url: URL, **options: Any) -> TenantEngine:  # options are execution options
         dialect = self._blueprint.dialect
         pool = TenantPool(
-            lambda record: self._connect(record, url, tenant),
+            lambda record: self._connect(record, url, tenant, is_gated=_UNGATED not in options),
             budget=self.budget,
             hygiene=self._hygiene,
             holder=tenant.key,
@@ -123,14 +123,19 @@ class ServerEngines:
         engine._has_events = True
         return engine
 
-    def _connect(self, record: TenantRecord, url: URL, tenant: Tenant) -> DBAPIConnection:
+    def _connect(self, record: TenantRecord, url: URL, tenant: Tenant, *, is_gated: bool) -> DBAPIConnection:
         dialect = self._blueprint.dialect
         arguments, options = dialect.create_connect_args(url)
         if not self._server.is_sqlite:
             options = {"connect_timeout": CONNECT_TIMEOUT_S, "autocommit": True, **options}
             if self._server.pooling == "transaction":
                 options["prepare_threshold"] = None  # the next transaction may be on another connection
-        connection: Any = self._open(dialect, arguments, options)
+        try:
+            connection: Any = self._open(dialect, arguments, options)
+        except dialect.loaded_dbapi.Error:
+            if is_gated:
+                self._state(tenant)  # a database that was told to let nobody in: say why
+            raise
         try:
             prove(dialect, connection, tenant)
             if not self._server.is_sqlite:

@@ -63,7 +63,7 @@ class Copier(Protocol):
         """The tenant's id in the stamp; None when there is no stamp."""
 
     def set_door(self, place: Place, door: Door) -> None:
-        """Let in as the door says. One that is narrower than before also ends every session that it lets in no more, and waits for it."""
+        """Let in as the door says. Sessions that began under the former one are ended, and waited for."""
 
     def remains(self, place: Place) -> list[str]:
         """Names of what is still there of the database and its roles."""

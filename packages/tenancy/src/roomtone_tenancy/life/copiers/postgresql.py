@@ -102,8 +102,7 @@ class PostgresCopier:
             verb = "REVOKE CONNECT ON DATABASE {} FROM {}" if door in (Door.CLOSED, Door.RETIRED) else "GRANT CONNECT ON DATABASE {} TO {}"
             admin.execute(_sql(verb, place.database, place.runtime))
             faults.point("door.told")
-            if door is not Door.OPEN:
-                _end_sessions(admin, place)
+            _end_sessions(admin, place)  # a session keeps what it was told as it began, also when the door opens
 
     def remains(self, place: Place) -> list[str]:
         """See `Copier.remains`."""
