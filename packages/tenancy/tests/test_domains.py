@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from roomtone_tenancy import errors
-from roomtone_tenancy.domains import CLAIMS_MAX
+from roomtone_tenancy.domains import CLAIM_TTL, CLAIMS_MAX
+from roomtone_tenancy.models import DomainClaimRow
+from roomtone_tenancy.testing import FakeClock
 
 
 @pytest.fixture
@@ -156,3 +161,42 @@ def test_claims_end_with_their_tenant(site, change):
 
     with pytest.raises(errors.UnknownDomain):
         change("verify", "c", "acme.example", [challenge.value])
+
+
+def test_a_claim_expires_and_its_old_proof_with_it(site):
+    clock = FakeClock()
+    tenancy = site.tenancy(clock=clock)
+    site.make(tenancy, "a", domains=["a.test"])
+    first = site.change(tenancy.domains.add, "a", "acme.example")
+
+    clock.advance(CLAIM_TTL - timedelta(seconds=1))
+    waiting = tenancy.domains.list("a")[-1]
+    clock.advance(timedelta(seconds=1))
+    gone = tenancy.domains.list("a")
+    with pytest.raises(errors.UnknownDomain):
+        site.change(tenancy.domains.verify, "a", "acme.example", [first.challenge.value])
+    second = site.change(tenancy.domains.add, "a", "acme.example")
+
+    assert (waiting.host, waiting.expires_at) == ("acme.example", first.created_at + CLAIM_TTL)
+    assert [domain.host for domain in gone] == ["a.test"]
+    assert second.challenge != first.challenge
+    assert site.change(tenancy.domains.verify, "a", "acme.example", [second.challenge.value]).is_verified
+
+
+def test_expired_claims_leave_room_and_no_rows_and_hold_a_host_for_nobody(site):
+    clock = FakeClock()
+    tenancy = site.tenancy(clock=clock)
+    for key in ("a", "b"):
+        site.make(tenancy, key, domains=[f"{key}.test"])
+    for number in range(CLAIMS_MAX):
+        site.change(tenancy.domains.add, "a", f"acme{number}.example")
+    with pytest.raises(errors.TooManyClaims):
+        site.change(tenancy.domains.add, "a", "one-more.example")
+
+    clock.advance(CLAIM_TTL)
+    site.change(tenancy.domains.add, "a", "one-more.example")
+    challenge = site.change(tenancy.domains.add, "b", "acme0.example").challenge
+
+    assert site.change(tenancy.domains.verify, "b", "acme0.example", [challenge.value]).is_verified
+    with Session(site.catalog) as session:
+        assert session.scalars(select(DomainClaimRow.host)).all() == ["one-more.example"]

@@ -7,10 +7,10 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from .errors import BadHost, DomainTaken, DomainUnproved, ReservedHost, TooManyClaims, UnknownDomain
@@ -21,6 +21,8 @@ from .resolve import is_address, normalise_host
 
 CLAIMS_MAX = 100
 """Hosts that one tenant may claim without proof at a time."""
+CLAIM_TTL = timedelta(days=30)
+"""How long a claim may wait for its proof. After that it is none: its challenge proves nothing, and a new claim has a new one."""
 VALUES_MAX = 100
 """TXT values that are looked at: a zone may hold any number."""
 VALUE_PREFIX = "roomtone-verify="
@@ -41,6 +43,7 @@ class Domain:
 
     Args:
         is_primary: the host that the tenant's addresses are built with; of a claim, whether it will be.
+        expires_at: until when a claim can be proved; None for a host that the tenant has.
         verified_at: when it was proved; None while it is not, and for one that the host application gave.
     """
 
@@ -49,6 +52,7 @@ class Domain:
     challenge: Challenge | None
     verified_at: datetime | None
     created_at: datetime
+    expires_at: datetime | None = None
 
     @property
     def is_verified(self) -> bool:
@@ -60,7 +64,7 @@ class Domains:
     """The hosts of one catalog's tenants. Calls that take a session flush; the host commits.
 
     Any number of tenants may claim a host, and the first that proves it has it alone. So nobody can keep a domain from its owner by
-    claiming it, and a claim that is never proved costs nothing but its row.
+    claiming it, and a claim that is never proved costs nothing but its row, until it expires.
 
     Args:
         label: the first label of a challenge's name.
@@ -95,6 +99,7 @@ class Domains:
             raise BadHost(host)
         if self._registry.reserved.has_host(host):
             raise ReservedHost(host)
+        session.execute(delete(DomainClaimRow).where(DomainClaimRow.tenant_id == row.id, ~self._is_live()))
         self._check_room(session, row, host)
         values = {"host": host, "tenant_id": row.id, "token": secrets.token_urlsafe(32), "is_primary": primary, "created_at": self._clock()}
         insert_if_absent(session.connection(), DomainClaimRow, **values)
@@ -105,7 +110,7 @@ class Domains:
 
         Raises:
             UnknownTenant: there is none.
-            UnknownDomain: the tenant has not claimed it.
+            UnknownDomain: the tenant has not claimed it, or longer ago than `CLAIM_TTL`.
             DomainUnproved: the value is not there; `challenge` on the error is what should be.
             DomainTaken: another tenant proved it first.
         """
@@ -165,7 +170,7 @@ class Domains:
         tenant = self._registry.get(key)
         with Session(self.catalog) as session:
             own = select(DomainRow).where(DomainRow.tenant_id == tenant.id).order_by(DomainRow.is_primary.desc(), DomainRow.host)
-            claims = select(DomainClaimRow).where(DomainClaimRow.tenant_id == tenant.id).order_by(DomainClaimRow.host)
+            claims = select(DomainClaimRow).where(DomainClaimRow.tenant_id == tenant.id, self._is_live()).order_by(DomainClaimRow.host)
             return [_of_row(row) for row in session.scalars(own)] + [self._of_claim(row) for row in session.scalars(claims)]
 
     def _give(self, session: Session, row: TenantRow, host: str, *, primary: bool, verified_at: datetime | None = None) -> Domain:
@@ -193,9 +198,12 @@ class Domains:
 
     def _claim(self, session: Session, row: TenantRow, host: str) -> DomainClaimRow:
         claim = session.get(DomainClaimRow, (host, row.id), populate_existing=True)
-        if claim is None:
+        if claim is None or claim.created_at <= self._clock() - CLAIM_TTL:
             raise UnknownDomain(row.key, host)
         return claim
+
+    def _is_live(self) -> ColumnElement[bool]:
+        return DomainClaimRow.created_at > self._clock() - CLAIM_TTL
 
     def _check_room(self, session: Session, row: TenantRow, host: str) -> None:
         others = select(func.count()).where(DomainClaimRow.tenant_id == row.id, DomainClaimRow.host != host)
@@ -204,7 +212,14 @@ class Domains:
 
     def _of_claim(self, row: DomainClaimRow) -> Domain:
         challenge = Challenge(name=self.challenge_name(row.host), value=VALUE_PREFIX + row.token)
-        return Domain(host=row.host, is_primary=row.is_primary, challenge=challenge, verified_at=None, created_at=row.created_at)
+        return Domain(
+            host=row.host,
+            is_primary=row.is_primary,
+            challenge=challenge,
+            verified_at=None,
+            created_at=row.created_at,
+            expires_at=row.created_at + CLAIM_TTL,
+        )
 
 
 def _of_row(row: DomainRow) -> Domain:

@@ -81,4 +81,6 @@ def _cells(domain: Domain) -> tuple[str, ...]:
 
 def _facts(domain: Domain) -> dict[str, Any]:  # what JSON holds
     challenge = domain.challenge and {"name": domain.challenge.name, "value": domain.challenge.value}
-    return {"host": domain.host, "is_primary": domain.is_primary, "is_verified": domain.is_verified, "challenge": challenge}
+    return {"host": domain.host, "is_primary": domain.is_primary, "is_verified": domain.is_verified, "challenge": challenge} | {
+        "expires_at": domain.expires_at and domain.expires_at.isoformat()
+    }
