@@ -63,7 +63,7 @@ def tests(session: nox.Session) -> None:
     session.run("studio", "build")
     session.run("pytest", *PARALLEL, "-m", "not browser and not faults and not machine", *session.posargs)
     session.run("pytest", "-m", "faults", *session.posargs)
-    session.run("pytest", "-m", "machine", *session.posargs)
+    session.run("pytest", "-n", "2", "-m", "machine", *session.posargs)
 
 
 @nox.session

@@ -1,5 +1,6 @@
 """AI credits: held before a model call, settled after it; never overspent, never lost."""
 
+from .adapters import read_usage
 from .aio import AsyncAiCredits, AsyncMeter
 from .amount import CREDIT, parse, show
 from .credits import AiCredits, Within, utc_now
@@ -12,6 +13,7 @@ from .meter import Meter, OnFailure
 from .notices import Event, EventKind
 from .pricing import ModelRate, RateCard, Step
 from .reading import Balance, EntryView
+from .reports import Forecast, Margin, Reports, Rerated, Spending
 from .usage import Usage
 from .verification import Verification
 
@@ -27,25 +29,31 @@ __all__ = [
     "Event",
     "EventKind",
     "Explanation",
+    "Forecast",
     "Grant",
     "Hold",
     "HoldState",
     "Limit",
     "Lot",
     "LotKind",
+    "Margin",
     "Meter",
     "ModelRate",
     "OnFailure",
     "Overrun",
     "RateCard",
+    "Reports",
+    "Rerated",
     "Scope",
     "Settlement",
+    "Spending",
     "Step",
     "Usage",
     "Verification",
     "Window",
     "Within",
     "parse",
+    "read_usage",
     "show",
     "utc_now",
 ]

@@ -243,14 +243,19 @@ class Books:
                 self.keep(replace(hold, state=HoldState.expired, slices={}))
 
     def _expire_lots(self) -> None:
-        for number in [lot.number for lot in sorted(self.lots.values(), key=Lot.burn_order)]:
+        for number in [lot.number for lot in sorted(self._dead_lots(), key=Lot.burn_order)]:
             lot = self.lots[number]
-            if lot.free and lot.is_dead(self.now):
+            if lot.free:
                 rolled = self._roll(lot)
                 kept = sum(side.amount for side in rolled)
                 sides = [Posting(book=Book.lot, lot=number, amount=-lot.free), *rolled]
                 sides.append(Posting(book=Book.expired, amount=lot.free - kept))
                 self.post(EntryKind.expiry, f"expiry:{self.seq + 1}", sides)
+            if not self.lots[number].remaining:
+                self.lots[number] = replace(self.lots[number], is_done=True)
+
+    def _dead_lots(self) -> list[Lot]:
+        return [lot for lot in self.lots.values() if lot.is_dead(self.now) and not (lot.is_done and not lot.remaining)]
 
     def _roll(self, lot: Lot) -> list[Posting]:
         """Open a lot for what goes over of a month that has ended: that of its own rule alone, while the rule goes on."""
@@ -269,9 +274,7 @@ class Books:
         amount = allowance.rolls(lot.free, alive=alive) if expires_at > self.now else 0
         if not amount:
             return []
-        rolled = replace(
-            lot, kind=LotKind.rollover, granted=amount, remaining=0, held=0, granted_at=self.now, expires_at=expires_at, effective_at=None
-        )
+        rolled = replace(lot, kind=LotKind.rollover, granted=amount, remaining=0, held=0, granted_at=self.now, expires_at=expires_at)
         return [Posting(book=Book.lot, lot=self.open_lot(rolled), amount=amount)]
 
     def _grant_months(self) -> None:

@@ -22,6 +22,7 @@ from .meter import Meter, OnFailure
 from .notices import Event
 from .pricing import RateCard
 from .reading import Balance, EntryView
+from .reports import Reports
 from .usage import Usage
 from .verbs import Verbs
 from .verification import Verification
@@ -240,6 +241,11 @@ class AiCredits:
             return
         with self._engine.begin() as connection:
             reading.acknowledge(connection, events, self._clock())
+
+    @property
+    def reports(self) -> Reports:
+        """Where credits went, how long they last, what they earned."""
+        return Reports(self._engine, clock=self._clock, balance=self.balance)
 
     def sweep(self) -> int:
         """Book what is due on up to 1000 accounts and return how many there were. Correctness does not need it; reports do."""

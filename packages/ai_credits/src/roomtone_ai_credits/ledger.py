@@ -21,6 +21,7 @@ from .models import ACCOUNT, HOLD
 from .page import Loaded, Needs, Page
 
 TRIES = 4
+POINTS = ("begun", "planned", "committed")
 KNOWN_HOLDS_MAX = 10_000
 
 
@@ -37,6 +38,8 @@ class Ledger:
         self._lock_timeout_s = lock_timeout_s
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._accounts: dict[str, str] = {}
+        self.reached: Callable[[str], None] = lambda _point: None
+        """Called at each of POINTS of a transaction; tests crash there."""
 
     # Any, here and below: acts of one batch have answers of many types.
     def transact(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
@@ -99,9 +102,11 @@ class Ledger:
             # Written out by the driver, so that several statements go in one message: two round trips in all.
             cursor = ClientCursor(driver)
             cursor.execute(postgres.BEGIN + postgres.LOAD, postgres.loading(needs, lock_timeout_s=self._lock_timeout_s))
+            self.reached("begun")
             cursor.nextset()  # past the answer to BEGIN
             page = Page(account, postgres.read(cursor.fetchall()[0][0]), now)
             outcomes = carry_out(page.books, acts)
+            self.reached("planned")
             if not _is_kept(page, acts, outcomes):
                 cursor.execute("ROLLBACK")
                 return outcomes
@@ -110,6 +115,7 @@ class Ledger:
                 cursor.execute("ROLLBACK")
                 raise _NobodyWroteError
             cursor.execute(postgres.SAVE + "; COMMIT", postgres.saving(account_id, page.changes(account_id)))
+            self.reached("committed")
         return outcomes
 
     def _transact_sqlite(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
@@ -120,14 +126,17 @@ class Ledger:
             now = self._clock()
             needs = Needs.of(account, now, acts)
             sqlite.lock(driver.executemany, needs)
+            self.reached("begun")
             page = Page(account, sqlite.load(lambda sql, values: driver.execute(sql, values).fetchall(), needs), now)
             outcomes = carry_out(page.books, acts)
+            self.reached("planned")
             if not _is_kept(page, acts, outcomes):
                 driver.rollback()
                 return outcomes
             account_id = page.books.id or sqlite.create(lambda sql, values: driver.execute(sql, values).fetchall(), needs)
             sqlite.save(driver.executemany, account_id, page.changes(account_id))
             driver.commit()
+            self.reached("committed")
         return outcomes
 
     # Any: the driver's connection; two drivers share no type.

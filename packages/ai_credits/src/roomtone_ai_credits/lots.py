@@ -58,6 +58,8 @@ class Lot:
     """The features it pays for; empty: all of them."""
     rule: str | None = None
     period: int | None = None
+    is_done: bool = False
+    """Whether it was seen to be empty after its end: then only a reversal can make it matter again."""
 
     @property
     def free(self) -> int:
@@ -66,8 +68,8 @@ class Lot:
 
     @property
     def is_open(self) -> bool:
-        """Whether this lot can still matter without a reversal: it has credit left, or stands for a running period."""
-        return self.remaining > 0 or self.expires_at is not None
+        """Whether this lot can still matter without a reversal: it has credit left, or has not ended."""
+        return self.remaining > 0 or (self.expires_at is not None and not self.is_done)
 
     @property
     def is_restricted(self) -> bool:

@@ -42,7 +42,11 @@ def from_books(books: Books) -> dict[str, Any]:
 def to_lot(row: Mapping[str, Any]) -> Lot:
     """Read a lot."""
     return Lot(
-        kind=LotKind(row["kind"]), models=tuple(row["models"]), features=tuple(row["features"]), **{name: row[name] for name in _LOT}
+        kind=LotKind(row["kind"]),
+        models=tuple(row["models"]),
+        features=tuple(row["features"]),
+        is_done=not row["is_open"],
+        **{name: row[name] for name in _LOT},
     )
 
 

@@ -154,6 +154,8 @@ def reverse(books: Books, charge: Entry, *, written_off: int, key: str, note: No
     if indebted > forgiven:
         number = books.open_lot(Lot(kind=LotKind.refund, granted=indebted - forgiven, granted_at=books.now))
         sides.append(Posting(book=Book.lot, lot=number, amount=indebted - forgiven))
+    done = charge.note
+    note = replace(note, model=done.model, feature=done.feature, user=done.user, team=done.team, api_key=done.api_key)
     entry = books.post(EntryKind.reversal, key, sides, note)
     books.tidy()
     return entry
