@@ -1,30 +1,32 @@
-"""Every test that the page of pitfalls names is there."""
+"""Every test that a page of pitfalls names is there."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
 NAMED = re.compile(r"`((?:[\w/]+/)?test_\w+\.py)::(test_\w+)`")
 
 
-@pytest.fixture
-def named(request) -> list[tuple[str, str]]:
-    return NAMED.findall((request.config.rootpath / "docs/tenancy/pitfalls.md").read_text())
+@pytest.fixture(params=[("tenancy", "tenancy"), ("ai-credits", "ai_credits")], ids=["tenancy", "ai-credits"])
+def page(request) -> tuple[str, Path]:
+    """A page of pitfalls, and the folder of the tests it names."""
+    area, package = request.param
+    return (request.config.rootpath / f"docs/{area}/pitfalls.md").read_text(), request.config.rootpath / f"packages/{package}/tests"
 
 
-def test_every_pitfall_names_a_test_that_exists(request, named):
-    folder = request.config.rootpath / "packages/tenancy/tests"
+def test_every_pitfall_names_a_test_that_exists(page):
+    named, folder = NAMED.findall(page[0]), page[1]
     missing = [f"{path}::{name}" for path, name in named if not re.search(rf"^ *def {name}\(", _text(folder / path), re.MULTILINE)]
 
     assert named
     assert not missing
 
 
-def test_every_row_of_the_page_names_a_test(request):
-    page = (request.config.rootpath / "docs/tenancy/pitfalls.md").read_text()
-    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| pitfall")]
+def test_every_row_of_the_page_names_a_test(page):
+    rows = [line for line in page[0].splitlines() if line.startswith("| ") and not line.startswith("| pitfall")]
 
     assert [row for row in rows if not NAMED.search(row)] == []
 
