@@ -16,7 +16,7 @@ from roomtone_tenancy import TenantState, errors
 
 WORKER = Path(__file__).parent / "worker.py"
 PROVISION = ["template", "roles", "database", "security", "schema", "stamp", "seed", "activation"]
-DELETE = ["disconnection", "database", "roles", "removal"]
+DELETE = ["disconnection", "database", "roles", "copies", "absence", "removal"]
 TEMPLATE = ["template.named", "template.created", "template.migrated", "template.built", "template.recorded"]
 CLONE = {"postgresql": [], "sqlite": ["copy.written", "copy.linked"]}
 SECURE = {"postgresql": ["security.opened"], "sqlite": []}

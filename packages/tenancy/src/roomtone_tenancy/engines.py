@@ -73,7 +73,7 @@ class ServerEngines:
         made = self._make(tenant, url())
         with self._lock:
             engine = self._engines.get(tenant.id)
-            if engine is not None and (engine.epoch >= tenant.epoch or engine.url == made.url):
+            if engine is not None and (engine.epoch >= tenant.epoch or (engine.url == made.url and _key_of(engine) == tenant.key)):
                 engine.epoch = max(engine.epoch, tenant.epoch)
                 return engine
             retired = [] if engine is None else [engine]
@@ -172,6 +172,11 @@ class ServerEngines:
                 raise TenantReadOnly(tenant.key)  # without a transaction there is nothing to make read-only
             # A SELECT, not SET TRANSACTION: after a first query PostgreSQL refuses to make the transaction writable again.
             connection.exec_driver_sql("SELECT set_config('transaction_read_only', 'on', true)")
+
+
+def _key_of(engine: Engine) -> str:
+    options: Any = engine.get_execution_options()
+    return str(options[_OPTION].key)
 
 
 def prove(dialect: Dialect, connection: DBAPIConnection, tenant: Tenant) -> None:

@@ -217,6 +217,8 @@ class Registry:
             check_move(key, before, after)
             row.state, row.updated_at = after, self.clock()
             row.epoch += 1
+            if after not in (TenantState.ARCHIVED, TenantState.DELETING):
+                row.delete_at = None  # whoever takes it out of the archive wants it
             session.flush()
             self._log(session, row.id, [(after, reason)], before=before, actor=actor)
             self.events.tell_after(session, StateChanged(tenant=value_of_row(row), before=before, after=after, reason=reason, actor=actor))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from .guard import TenantSession
 from .key_providers import KeyProvider
 from .life.backups import Backups
 from .life.moves import Moves
+from .life.renaming import rename
+from .life.restore import Restores
 from .life.stores import Store
 from .life.tools import Tools
 from .lifecycle import TenantState
@@ -189,6 +191,18 @@ class Tenancy:
         """
         return self._workshop.doors.pending() if kind == "door" else self._operations.pending(kind)
 
+    def interrupted(self) -> Mapping[str, Callable[[str], object]]:
+        """The verb that finishes each kind of operation, by kind, in the order in which to go about it; `pending` has the keys."""
+        restores = Restores(shop=self._workshop)
+        return {
+            "provision": self.provision,
+            "move": self.moves.resume,
+            "restore": restores.resume,
+            "backup": self.backups.resume,
+            "delete": self.delete,
+            "door": self.settle,
+        }
+
     def settle(self, key: str) -> None:
         """Tell the tenant's database what its state lets in, if a commit was not followed by that.
 
@@ -222,18 +236,53 @@ class Tenancy:
         """Put a suspended tenant away: visitors read that it is gone; otherwise as `suspend`."""
         return self._move(session, key, TenantState.ARCHIVED, reason, actor)
 
-    def delete(self, key: str, *, on_step: Listener | None = None) -> None:
-        """Drop the tenant's database and roles, then free its key and domains. The catalog keeps the row and its log.
+    def rename(self, session: Session, key: str, new_key: str, *, actor: str = "system") -> Tenant:
+        """Give the tenant another key; its id, database and domains stay. Flushes. Sessions given for the old key end.
+
+        Raises:
+            UnknownTenant, BadKey, TenantExists: there is none, or the new key is no key, or in use.
+        """
+        self._require_control(session)
+        return rename(self._provisioning, session, key, new_key, actor=actor)
+
+    def delete_later(self, session: Session, key: str, *, grace: timedelta, reason: str, actor: str = "system") -> Tenant:
+        """Archive the tenant now and make it due for deletion after the grace; `suspend` before that takes it back. Flushes.
+
+        Raises:
+            UnknownTenant, IllegalMove: there is none, or it is in the making.
+        """
+        self._require_control(session)
+        return self._deletion.plan(session, key, grace=grace, reason=reason, actor=actor)
+
+    def due_for_deletion(self) -> list[str]:
+        """Keys of archived tenants whose grace is over, the longest due first: call `delete` for each, once a day."""
+        return self._deletion.due()
+
+    def delete(self, key: str, *, at_once: bool = False, without_backup: bool = False, on_step: Listener | None = None) -> None:
+        """Drop the tenant's database, roles and copies, then free its key and domains. The catalog keeps the row and its log.
+
+        Args:
+            at_once: do not wait for the end of the grace that `delete_later` gave.
+            without_backup: make no last backup; without it one that fails stops the deletion, where `Tenancy(backups=...)` is given.
 
         Raises:
             UnknownTenant: there is none.
+            GraceNotOver: it is too early.
             OperationBusy: another process is working on it.
             DeletionFailed: a step failed; the next call tries that step again.
 
         Effects:
-            Ends every connection to the database, commits after each step. There is no way back.
+            Ends every connection to the database, commits after each step. There is no way back but a backup.
         """
-        self._deletion.run(self._registry.fresh(key), on_step)
+        self._deletion.run(self._registry.fresh(key), on_step, at_once=at_once, without_backup=without_backup)
+
+    def proof_of_deletion(self, tenant_id: str) -> Mapping[str, Any] | None:
+        """What was dropped, and when all of it was seen to be gone; None when there is no such record, or it was altered.
+
+        Args:
+            tenant_id: `Tenant.id`, since the key may be another tenant's by now.
+        """
+        return self._deletion.proof(tenant_id)
 
     # ── The catalog ──────────────────────────────────────────────────────
 

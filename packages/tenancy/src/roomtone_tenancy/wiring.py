@@ -130,7 +130,7 @@ def assemble(
         spares=pool,
         domains=Domains(registry=registry, clock=clock),
         provisioning=provisioning,
-        deletion=Deletion(made_by=provisioning),
+        deletion=Deletion(made_by=provisioning, shop=workshop),
         fleet=Fleet(of=provisioning),
         workshop=workshop,
     )

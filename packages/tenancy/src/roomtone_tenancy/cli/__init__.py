@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 
 from ..tenancy import Tenancy
-from . import doctor, domains, migrate, pool, secrets, servers, tenants
+from . import backups, doctor, domains, life, migrate, pool, secrets, servers, tenants
 
 MODULES = (
     tenants,
+    life,
+    backups,
     migrate,
     servers,
     domains,

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from ..errors import TenancyError
 from ..tenancy import Tenancy
@@ -55,18 +56,24 @@ def show(tenancy: Tenancy, key: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("key", required=False)
+@click.option("--reason", default="by command", show_default=True, help="What the tenant's log says.")
 @pass_tenancy
-def resume(tenancy: Tenancy) -> None:
-    """Finish what was interrupted: provisioning and deletion; exit status 1 when something still fails."""
+def resume(tenancy: Tenancy, key: str | None, *, reason: str) -> None:
+    """Let the tenant KEY work again. Without KEY: finish all that was interrupted; exit status 1 when something still fails."""
+    if key is not None:
+        with plain_errors(), Session(tenancy.domains.catalog) as session, session.begin():
+            click.echo(f"{key}: {tenancy.resume(session, key, reason=reason, actor='command line').state}")
+        return
     failed = False
-    for kind, verb in (("provision", tenancy.provision), ("delete", tenancy.delete)):
-        for key in tenancy.pending(kind):
+    for kind, verb in tenancy.interrupted().items():
+        for pending in tenancy.pending(kind):
             try:
-                verb(key)
-                click.echo(f"{key}: {kind} done")
+                verb(pending)
+                click.echo(f"{pending}: {kind} done")
             except TenancyError as error:
                 failed = True
-                click.echo(f"{key}: {error}", err=True)
+                click.echo(f"{pending}: {error}", err=True)
     if failed:
         sys.exit(1)
 

@@ -129,7 +129,7 @@ class _Create:
     def do(self, step: str) -> None:
         match step:
             case "writing":
-                self._write()
+                write_backup(self.shop, self.attempt, self.attempt.details["backup"])
             case "pruning":
                 rule: Mapping[str, int] = self.attempt.details["retention"]
                 self.shelf.prune(Retention(**rule))
@@ -141,13 +141,20 @@ class _Create:
         """Nothing of the tenant's was touched; what lies in the store without a manifest goes with the next backup."""
         return True
 
-    def _write(self) -> None:
-        tenant = self.attempt.tenant
-        place = Place(database=tenant.database or "")
-        with self.shop.copier(tenant.server).snapshot(place, is_compressed=True) as snapshot:
-            if snapshot.tenant_id != tenant.id:
-                self.shop.check_owner(self.attempt, place, tenant.server or "")
-            backup = self.shelf.write(self.attempt.details["backup"], snapshot, key=tenant.key, at=self.shop.of.clock())
-        faults.point("backup.written")
-        self.shelf.check(backup)
-        self.shelf.publish(backup)
+
+def write_backup(shop: Workshop, attempt: Attempt, backup_id: str) -> None:
+    """Write a backup of the attempt's tenant, read it back, and only then let it be one.
+
+    Raises:
+        StampMismatch: the database behind the tenant is another's.
+        BackupDamaged: the store did not give back what it was given.
+    """
+    tenant, shelf = attempt.tenant, shop.shelf(attempt.tenant)
+    place = Place(database=tenant.database or "")
+    with shop.copier(tenant.server).snapshot(place, is_compressed=True) as snapshot:
+        if snapshot.tenant_id != tenant.id:
+            shop.check_owner(attempt, place, tenant.server or "")
+        backup = shelf.write(backup_id, snapshot, key=tenant.key, at=shop.of.clock())
+    faults.point("backup.written")
+    shelf.check(backup)
+    shelf.publish(backup)

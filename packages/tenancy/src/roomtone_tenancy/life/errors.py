@@ -8,11 +8,14 @@ TenancyError
 ├── BackupDamaged        a backup that was altered, cut short, or is another tenant's
 ├── NewerRevision        data of a revision that the migrations folder does not have
 ├── ToolMissing          pg_dump or pg_restore is absent, or older than the server
-└── NoStore              Tenancy(backups=...) was not given
+├── NoStore              Tenancy(backups=...) was not given
+└── GraceNotOver         a deletion before its time
 ```
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from ..errors import TenancyError
 
@@ -80,3 +83,11 @@ class NoStore(TenancyError):
 
     def __init__(self) -> None:
         super().__init__("Backups have no place: give Tenancy(backups=FolderStore(...)).")
+
+
+class GraceNotOver(TenancyError):
+    """The tenant is to be deleted later."""
+
+    def __init__(self, key: str, *, until: datetime) -> None:
+        self.key, self.until = key, until
+        super().__init__(f"Tenant {key!r} is kept until {until:%Y-%m-%d %H:%M:%S %Z}: wait, or pass at_once=True.")
