@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response
 from whitenoise import WhiteNoise
 
 from roomtone_tenancy import Reason, Refusal, Tenant, TenantState, normalise_host
+from roomtone_tenancy.ask import AskApp, CertificateAsk
 from roomtone_tenancy.errors import BadHost
 from roomtone_tenancy.flask import FlaskTenancy
 from studio import wiring
@@ -25,7 +26,7 @@ from studio.contexts.scheduling.views import blueprint as scheduling_pages
 from studio.contexts.settings.views import blueprint as settings_pages
 from studio.demo.views import pages as demo_pages
 from studio.platform.standing import HOLD
-from studio.platform.views import landing, plan, signin, signup, webhooks
+from studio.platform.views import domains, landing, plan, signin, signup, webhooks
 from studio.public.views import blueprint as public_pages
 from studio.services import Services
 from studio.web import failures
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 WEB = Path(__file__).parent / "web"
+CERTIFICATES = "/tls/ask"  # on any host, since a TLS server on this machine asks by address
 YEAR_S = 31_536_000
 OPEN_WHEN_SUSPENDED = frozenset(
     {
@@ -66,6 +68,7 @@ class HostDispatcher:
     def __init__(self, services: Services, *, platform: Flask, studio: Flask, backoffice: Flask) -> None:
         self.platform, self.studio, self.backoffice = platform, studio, backoffice
         self._ours = {normalise_host(services.settings.host): platform, normalise_host(services.settings.backoffice_host): backoffice}
+        self._certificates = AskApp(CertificateAsk(services.database.tenancy))
         self._serve: WSGIApplication = WhiteNoise(
             self._dispatch, root=str(WEB / "static"), prefix="static/", max_age=YEAR_S, immutable_file_test=r"/dist/"
         )
@@ -78,6 +81,8 @@ class HostDispatcher:
         return self._serve(environ, start_response)
 
     def _dispatch(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == CERTIFICATES:
+            return self._certificates(environ, start_response)
         try:
             app = self._ours.get(normalise_host(environ.get("HTTP_HOST", "")), self.studio)
         except BadHost:
@@ -111,7 +116,7 @@ def _studio(services: Services, key: str) -> Flask:
     FlaskTenancy(app, services.database.tenancy, on_refusal=_refused, stays_open=_stays_open)
     app.before_request(lambda: _keep(database().tenancy.current))
     signin.install(app, home="/app", plane="studio")
-    for pages in (plan.pages, settings_pages, crm_pages, scheduling_pages, assistant_pages, public_pages):
+    for pages in (plan.pages, domains.pages, settings_pages, crm_pages, scheduling_pages, assistant_pages, public_pages):
         app.register_blueprint(pages)
     failures.install(app)
     return app

@@ -31,6 +31,12 @@ class SignUpForm(StudioForm):
     )
 
 
+class DomainForm(StudioForm):
+    """An address that a studio says is its own."""
+
+    host = StringField(_l("Address"), [DataRequired(_l("Enter an address such as studio.example.com.")), Length(max=253)])
+
+
 class SignInForm(StudioForm):
     """E-mail and password."""
 

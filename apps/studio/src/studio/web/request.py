@@ -10,6 +10,7 @@ from flask import current_app, g
 from sqlalchemy.orm import Session
 
 from roomtone_billing import Access
+from roomtone_tenancy import Tenant, normalise_host
 from studio.db import Database
 from studio.errors import NotSignedIn
 from studio.services import Services
@@ -37,7 +38,7 @@ class StudioView:
 
     Attributes:
         key: tenant key, which is also the billing and credits account.
-        host: with the port, as the browser shows it.
+        host: the public one, as the browser shows it.
         access: what its subscription allows now.
     """
 
@@ -95,7 +96,13 @@ def current_studio() -> StudioView:
         g.studio = StudioView(
             key=tenant.key,
             name=str(tenant.metadata.get("name", tenant.key)),
-            host=services().settings.studio_host(tenant.key),
+            host=_public_host(tenant),
             access=services().billing.account(tenant.key).access(),
         )
     return cast(StudioView, g.studio)  # g is untyped
+
+
+def _public_host(tenant: Tenant) -> str:
+    """A studio's primary domain; the one on our own domain has our port."""
+    ours = services().settings.studio_host(tenant.key)
+    return ours if not tenant.domains or tenant.domains[0] == normalise_host(ours) else tenant.domains[0]
