@@ -124,3 +124,17 @@ def test_a_cancelled_stream_is_charged_by_the_declared_policy(ledger, funded, se
     run(work, ledger)
 
     assert ledger.balance(funded).available == 100 - charged
+
+
+def test_credit_is_handed_on_and_told_of(ledger, funded):
+    async def work(credits_):
+        await credits_.set_alerts(funded, below={50: 10}, key="alerts")
+        await credits_.transfer(funded, f"{funded}-other", amount=60, key="move", reason="r", actor="a")
+        mine = [event for event in await credits_.events(10_000) if event.account == funded]
+        await credits_.acknowledge(mine)
+        return mine, [event for event in await credits_.events(10_000) if event.account == funded]
+
+    told, left = run(work, ledger)
+
+    assert ([event.data["available"] for event in told], left) == ([40], [])
+    assert ledger.balance(f"{funded}-other").available == 60

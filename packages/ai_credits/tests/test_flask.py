@@ -23,3 +23,20 @@ def test_missing_credits_answer_402_with_what_a_client_needs(next_grant_at, show
         402,
         {"error": "insufficient_credits", "needed": 5, "available": 2, "next_grant_at": shown},
     )
+
+
+def test_a_limit_that_is_reached_says_which_and_whose():
+    from roomtone_ai_credits import errors
+    from roomtone_ai_credits.flask import answer_insufficient_credits
+
+    app = flask.Flask("host")
+    answer_insufficient_credits(app)
+
+    @app.get("/ask")
+    def ask():
+        raise errors.LimitReached("a", limit="seat", scope="user", subject="ada", needed=5, available=2, next_grant_at=None)
+
+    answer = app.test_client().get("/ask")
+
+    assert (answer.status_code, answer.json["error"]) == (402, "limit_reached")
+    assert (answer.json["limit"], answer.json["scope"], answer.json["subject"]) == ("seat", "user", "ada")

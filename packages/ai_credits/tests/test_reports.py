@@ -119,3 +119,14 @@ def test_the_same_card_comes_to_the_same(ledger, busy):
 def test_a_card_without_a_price_is_refused(ledger, busy):
     with pytest.raises(errors.UnknownModel):
         ledger.reports.simulate(RateCard(version="none"), since=SINCE, until=UNTIL, account=busy)
+
+
+def test_what_there_was_at_an_instant_of_the_past_is_known(ledger, account, clock):
+    start = clock.now
+    ledger.set_allowance(None, account, amount=100, anchor_at=start, key="plan", ends_at=start + timedelta(days=31))
+    clock.advance(days=2)
+    ledger.charge(account, model="unit", usage=Usage(input_tokens=30), key="work")
+    clock.advance(days=60)
+
+    days = (-1, 0, 1, 2, 30, 31, 50)
+    assert [ledger.reports.balance_at(account, start + timedelta(days=day)) for day in days] == [0, 100, 100, 70, 70, 0, 0]

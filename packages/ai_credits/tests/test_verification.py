@@ -1,9 +1,9 @@
 import uuid
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
-from roomtone_ai_credits import Usage, Verification, errors
+from roomtone_ai_credits import AiCredits, Usage, Verification, errors, schema
 
 MINE = "(SELECT id FROM credits_account WHERE account = :account)"
 TAMPERINGS = {
@@ -76,3 +76,41 @@ def test_history_is_never_repaired(ledger, books, engine, sign):
         ledger.verify(books)
 
     assert not any("credits_entry" in repair or "credits_posting" in repair for repair in mismatch.value.repairs)
+
+
+TALLIES = {
+    "tally 'seat:ada' keeps (11, 5)": f"UPDATE credits_tally SET held = 11 WHERE account_id = {MINE}",
+    "tally 'seat:ada' keeps (10, 6)": f"UPDATE credits_tally SET before = 1 WHERE account_id = {MINE}",
+    "which is kept nowhere": f"DELETE FROM credits_tally WHERE account_id = {MINE}",
+}
+
+
+@pytest.mark.parametrize(("sign", "tampering"), TALLIES.items(), ids=TALLIES)
+def test_what_a_limit_counts_is_proved(ledger, engine, sign, tampering):
+    account = uuid.uuid4().hex
+    ledger.grant(None, account, amount=100, key="k")
+    ledger.set_limit(None, account, "seat", scope="user", amount=90, key="limit")
+    ledger.charge(account, model="unit", usage=Usage(input_tokens=5), key="done", user="ada")
+    ledger.hold(account, model="unit", estimate=Usage(input_tokens=10), key="open", user="ada", ttl_s=1_000_000_000)
+    ledger.verify(account)
+    with engine.begin() as connection:
+        connection.execute(text(tampering), {"account": account})
+
+    with pytest.raises(errors.LedgerMismatch) as mismatch:
+        ledger.verify(account)
+
+    assert any(sign in finding for finding in mismatch.value.findings), mismatch.value.findings
+
+
+def test_credit_that_left_an_account_and_arrived_nowhere_is_noticed(card):
+    engine = create_engine("sqlite://")
+    schema.upgrade(engine)
+    ledger = AiCredits(engine, rate_card=card)
+    ledger.grant(None, "a", amount=100, key="k")
+    ledger.carry_out(ledger.verbs.transfer_out("a", amount=30, key="half", reason="r", actor="a"))
+
+    with pytest.raises(errors.LedgerMismatch) as mismatch:
+        ledger.verify()
+
+    engine.dispose()
+    assert "30 more left accounts by transfers than came into others" in str(mismatch.value)

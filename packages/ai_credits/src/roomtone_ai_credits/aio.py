@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -17,6 +17,7 @@ from .errors import InsufficientCredits, LedgerBusy
 from .grants import Grant
 from .holds import Hold, Settlement
 from .meter import OnFailure, Watch
+from .notices import Event
 from .reading import Balance, EntryView
 from .usage import Usage
 from .verbs import Verbs
@@ -117,6 +118,14 @@ class AsyncAiCredits:
     async def entries(self, account: str, limit: int = 50) -> list[EntryView]:
         """Return what moved the balance, newest first; at most `limit`."""
         return await self._in_thread(self.credits.entries, account, limit)
+
+    async def events(self, limit: int = 100) -> list[Event]:
+        """Return what the host has not been told yet; see `AiCredits.events`."""
+        return await self._in_thread(self.credits.events, limit)
+
+    async def acknowledge(self, events: Sequence[Event]) -> None:
+        """Note that events were dealt with."""
+        await self._in_thread(self.credits.acknowledge, None, events)
 
     async def carry_out(self, act: Act[A]) -> A:
         """Carry out an act of `verbs`, together with others of the account.

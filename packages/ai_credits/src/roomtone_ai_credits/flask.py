@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, jsonify
 
-from .errors import InsufficientCredits
+from .errors import InsufficientCredits, LimitReached
 
 
 def answer_insufficient_credits(app: Flask | Blueprint) -> None:
-    """Make `app` answer every uncaught InsufficientCredits with 402 and a JSON body. Amounts are micro-credits, times ISO 8601."""
+    """Make `app` answer every uncaught InsufficientCredits with 402 and a JSON body. Amounts are micro-credits, times ISO 8601.
+
+    A LimitReached says "limit_reached" and which limit, of whom.
+    """
     app.register_error_handler(InsufficientCredits, _payment_required)
 
 
@@ -19,4 +22,6 @@ def _payment_required(refusal: InsufficientCredits) -> tuple[Response, int]:
         "available": refusal.available,
         "next_grant_at": refusal.next_grant_at.isoformat() if refusal.next_grant_at else None,
     }
+    if isinstance(refusal, LimitReached):
+        body |= {"error": "limit_reached", "limit": refusal.limit, "scope": refusal.scope, "subject": refusal.subject or None}
     return jsonify(body), 402

@@ -100,6 +100,13 @@ class Reports:
         found = [Spending(name=name, charged=int(sum_), calls=int(count)) for name, sum_, count in self._rows(query.group_by(column))]
         return sorted(found, key=lambda part: (-part.charged, part.name or ""))
 
+    def balance_at(self, account: str, at: datetime) -> int:
+        """Return what an account had at an instant of the past, held credit included, less its debt; in micro-credits."""
+        self._balance(account)  # books what is due by now, each at its own instant
+        mine = select(ENTRY.c.balance_after).join(ACCOUNT, ACCOUNT.c.id == ENTRY.c.account_id).where(ACCOUNT.c.account == account)
+        last = mine.where(ENTRY.c.at <= inputs.instant("at", at)).order_by(ENTRY.c.seq.desc()).limit(1)
+        return next((row.balance_after for row in self._rows(last)), 0)
+
     def forecast(self, account: str, *, days: int = 28) -> Forecast:
         """Tell how long an account's credits last at the rate of the last `days` days, and what will expire unused."""
         now = self._clock()
