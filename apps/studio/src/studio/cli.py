@@ -102,6 +102,17 @@ def upgrade() -> None:
             sys.exit(1)
 
 
+@main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_context
+def tenancy(context: click.Context, arguments: tuple[str, ...]) -> None:
+    """Operate the studios' databases: `studio tenancy --help` lists the verbs."""
+    from roomtone_tenancy.cli import commands_of
+
+    with _services() as services:
+        commands_of(services.database.tenancy).main(list(arguments), prog_name=context.command_path, standalone_mode=False)
+
+
 @main.command()
 def publish() -> None:
     """Make the plans' products and prices at Stripe; what is there already is left alone."""
