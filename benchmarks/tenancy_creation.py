@@ -113,6 +113,16 @@ class Peer:
         self._send(f"{how}new_{uuid.uuid4().hex[:12]}", "made")
         return lambda: self._send("drop", "dropped")
 
+    def fill(self, count: int) -> None:
+        """Have so many schemas, for `migrate`."""
+        self._send(f"fill {count}", "filled")
+
+    def migrate(self) -> float:
+        """Add a column and an index to each schema, by a migration; returns the seconds that `migrate_schemas` took."""
+        self.to.write("migrate\n")
+        self.to.flush()
+        return float(self.says.readline())
+
     def _send(self, line: str, answer: str) -> None:
         self.to.write(f"{line}\n")
         self.to.flush()
@@ -120,7 +130,7 @@ class Peer:
 
 
 @contextmanager
-def django_tenants(server_url: str) -> Iterator[Peer | None]:
+def django_tenants(server_url: str, tables: int = TABLES) -> Iterator[Peer | None]:
     """The peer on a database of its own, in an environment that uv makes for it; None where that cannot be had."""
     uv = shutil.which("uv")
     if uv is None:
@@ -129,7 +139,7 @@ def django_tenants(server_url: str) -> Iterator[Peer | None]:
     url = make_url(ensure_database(server_url, name="peer")).set(drivername="postgresql").render_as_string(hide_password=False)
     packages = [part for name in ("django-tenants", "psycopg[binary]") for part in ("--with", name)]
     command = [uv, "run", "--quiet", "--isolated", "--no-project", "--python", sys.executable, *packages, "python", str(PEER)]
-    process = subprocess.Popen([*command, url, str(TABLES)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*command, url, str(tables)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     assert process.stdout is not None
     try:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
+from importlib import import_module, invalidate_caches
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 MODELS = """
@@ -25,6 +28,16 @@ THING = """
 class Thing{number}(models.Model):
     name = models.CharField(max_length=80, db_index=True)
     before = models.ForeignKey("{before}", null=True, on_delete=models.DO_NOTHING)
+"""
+MORE = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    dependencies = [("peer_things", "{last}")]
+    operations = [
+        migrations.AddField("thing1", "c{number}", models.CharField(max_length=20, default="x", db_default="x")),
+        migrations.AddIndex("thing1", models.Index(fields=["c{number}"], name="ix_c{number}")),
+    ]
 """
 
 
@@ -84,6 +97,9 @@ def _serve() -> None:
     Client(schema_name="first").create_schema(verbosity=0)
     print(f"ready {_version()}", flush=True)
     for line in sys.stdin:
+        if line.startswith(("fill", "migrate")):
+            _fleet(Client, *line.split())
+            continue
         *is_clone, name = line.split()
         settings.TENANT_CREATION_FAKES_MIGRATIONS = bool(is_clone)
         tenant = Client(schema_name=name)
@@ -93,6 +109,27 @@ def _serve() -> None:
         next(sys.stdin)
         tenant.delete(force_drop=True)
         print("dropped", flush=True)
+
+
+def _fleet(client: Any, verb: str, count: str = "0") -> None:  # a Django model
+    """Have so many schemas, or migrate all of them and say how long that took."""
+    if verb == "fill":
+        for number in range(int(count)):
+            tenant = client(schema_name=f"fleet_{number}")
+            tenant.save()
+            tenant.create_schema(check_if_exists=True, verbosity=0)
+        print("filled", flush=True)
+        return
+    from django.core.management import call_command
+
+    folder = Path(import_module("peer_things").__file__ or "").parent / "migrations"
+    last = max(path.stem for path in folder.glob("0*.py"))
+    number = int(last[:4])
+    (folder / f"{number + 1:04}_more.py").write_text(MORE.format(last=last, number=number))
+    invalidate_caches()
+    began = time.perf_counter()
+    call_command("migrate_schemas", tenant=True, interactive=False, verbosity=0)
+    print(time.perf_counter() - began, flush=True)
 
 
 def _version() -> str:

@@ -92,6 +92,7 @@ class Fleet:
             if run_id is None:
                 behind = self.behind(first)
                 if not behind:
+                    self._sweep()
                     return status.nothing_to_do(self.of.revisions.head)
                 for revision in {tenant.revision for tenant in behind}:
                     self.of.revisions.missing(revision)
@@ -222,8 +223,7 @@ class Fleet:
     def _prepare(self) -> None:
         """Bring templates and spares to the head. From here on nothing new is made behind it: who comes later ends at the head."""
         for name, site in self.of.sites.by_name.items():
-            self.of.templates.ensure(name, site.provisioner)
-            self.of.templates.sweep(name, site.provisioner)
+            self.of.templates.ensure(name, site.provisioner, retire=False)
         for spares in self.of.spares.status():
             if spares.outdated:
                 with suppress(OperationBusy):  # who is refilling does the same
@@ -253,7 +253,13 @@ class Fleet:
             Runner(of=self.of, runs=runs, run_id=run_id, rollout=settings, listener=tell).run()
         finally:
             self.of.registry.forget()
+        self._sweep()
         return self.status(run_id)
+
+    def _sweep(self) -> None:
+        """Drop what the new templates replaced, after the tenants: it may take as long as all of them."""
+        for name, site in self.of.sites.by_name.items():
+            self.of.templates.sweep(name, site.provisioner)
 
     def behind(self, first: Sequence[str] = ()) -> list[Candidate]:
         """Tenants not at head, oldest first. Those being provisioned end at head by themselves."""

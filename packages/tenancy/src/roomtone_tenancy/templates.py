@@ -40,8 +40,11 @@ class Templates:
         with Session(self.catalog) as session:
             return session.scalar(wanted.order_by(TemplateRow.created_at.desc()).limit(1))
 
-    def ensure(self, server: str, provisioner: Provisioner) -> str:
+    def ensure(self, server: str, provisioner: Provisioner, *, retire: bool = True) -> str:
         """The server's template at head, built first if need be.
+
+        Args:
+            retire: drop those that it replaces; `sweep` does it otherwise. To drop a database takes a checkpoint of the whole server.
 
         Raises:
             OperationBusy: another process has been building it for `BUILD_WAIT_S` seconds.
@@ -52,7 +55,7 @@ class Templates:
                 return database
             try:
                 with self.leases.hold(f"template:{server}") as lease, provisioner.work(f"template:{server}") as worker:
-                    return self.current(server) or self._build(server, worker, lease)
+                    return self.current(server) or self._build(server, worker, lease, retire=retire)
             except OperationBusy:
                 if time.monotonic() > deadline:
                     raise
@@ -76,7 +79,7 @@ class Templates:
         with Session(self.catalog) as session, session.begin():
             session.execute(update(TemplateRow).where(TemplateRow.database == database).values(revision=None))
 
-    def _build(self, server: str, worker: Worker, lease: Lease) -> str:
+    def _build(self, server: str, worker: Worker, lease: Lease, *, retire: bool) -> str:
         with Session(self.catalog) as session:
             outdated = list(session.scalars(select(TemplateRow.database).where(TemplateRow.server == server)))
         database = opaque_name(self.installation())
@@ -89,7 +92,7 @@ class Templates:
             session.execute(update(TemplateRow).where(TemplateRow.database.in_(outdated)).values(revision=None))
             session.execute(update(TemplateRow).where(TemplateRow.database == database).values(revision=revision))
         faults.point("template.recorded")
-        for each in outdated:
+        for each in outdated if retire else ():
             self._retire(each, worker, lease)
         return database
 
