@@ -89,6 +89,9 @@ class Replacement:
                 row.is_fenced, row.door = True, None
                 row.epoch += 1
             self.of.registry.forget_after(session, row)
+        tenant = self.attempt.tenant
+        with self.of.sites[tenant.server].provisioner.owner_connection(Place(database=tenant.database or "")):
+            pass  # a migration that is under way has the same lock: let it end, the next one sees the fence
         if "fenced_at" not in self.attempt.details:
             self.attempt.note(fenced_at=self.of.clock().isoformat())
         faults.point("fence.raised")
