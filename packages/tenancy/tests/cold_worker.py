@@ -30,6 +30,7 @@ def main(order: dict) -> None:
         keys=KeyRing.from_text(order["keys"]),
         pools=PoolLimits(per_server=10, engines=100),
         cache_entries_max=200,
+        listen=False,  # its thread connects some time after the first look
     )
     looks = []
     for number, key in enumerate(order["visits"], 1):
