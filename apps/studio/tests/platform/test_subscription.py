@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 from werkzeug.test import Client
 
-from roomtone_ai_credits import CREDIT
+from roomtone_ai_credits import CREDIT, EntryKind
 from roomtone_billing import Interval, Phase
 from roomtone_billing.offline import OfflineStripe
 from roomtone_billing.stripe import StripeGateway
@@ -23,6 +23,7 @@ from studio.platform import clock, jobs
 from studio.platform.models import AuditEvent, OutboundMail
 from studio.platform.signup import Wish, sign_up
 from studio.platform.standing import settle, wanted_state
+from studio.platform.views.plan import credit_words
 from studio.services import Services
 
 DAY_S = 86_400
@@ -208,3 +209,8 @@ def test_a_lifted_hold_gives_what_the_subscription_allows(services, studio) -> N
         settle(db, services, studio.key, reason="settled", held=False)
 
     assert services.database.tenancy.tenant(studio.key).state is TenantState.ACTIVE
+
+
+def test_every_kind_of_entry_in_the_ledger_has_words(app: HostDispatcher) -> None:
+    with app.studio.test_request_context("/"):
+        assert set(credit_words()) == set(map(str, EntryKind))

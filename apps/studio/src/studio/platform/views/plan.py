@@ -110,6 +110,11 @@ def credit_words() -> dict[str, str]:
         "adjustment": _("Adjusted by our staff"),
         "reversal": _("Given back"),
         "repayment": _("Debt paid"),
+        "clawback": _("Taken back"),
+        "transfer": _("Moved between studios"),
+        "write_off": _("Given up by us"),
+        "allowance": _("Monthly allowance changed"),
+        "rule": _("Limit changed"),
     }
 
 
