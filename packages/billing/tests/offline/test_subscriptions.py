@@ -329,3 +329,45 @@ def test_what_is_paid_once_is_on_the_first_invoice_only(sandbox):
 def test_only_a_single_price_is_paid_once(sandbox):
     with pytest.raises(stripe.InvalidRequestError, match="type=one_time"):
         sandbox.subscribe(sandbox.price(2900), add_invoice_items=[{"price": sandbox.price(100).id}])
+
+
+def test_an_item_is_added_and_taken_away_by_itself(sandbox):
+    subscription = sandbox.subscribe(sandbox.price(2800))
+    added = sandbox.v1.subscription_items.create(
+        {"subscription": subscription.id, "price": sandbox.price(1400).id, "quantity": 2, "proration_behavior": "always_invoice"}
+    )
+    both = sandbox.v1.subscription_items.list({"subscription": subscription.id}).data
+    gone = sandbox.v1.subscription_items.delete(added.id, {"proration_behavior": "always_invoice"})
+
+    assert (added.quantity, len(both)) == (2, 2)
+    assert [each.total for each in sandbox.v1.invoices.list({"subscription": subscription.id}).data] == [-2800, 2800, 2800]
+    assert gone.deleted
+    assert len(sandbox.v1.subscriptions.retrieve(subscription.id)["items"].data) == 1
+
+
+def test_the_last_item_stays(sandbox):
+    subscription = sandbox.subscribe(sandbox.price(2800))
+    with pytest.raises(stripe.InvalidRequestError, match="at least one active plan"):
+        sandbox.v1.subscription_items.delete(subscription["items"].data[0].id)
+
+
+@pytest.mark.parametrize("number", ["4000008400001629", "4000008260003178"])
+def test_a_card_that_passes_3d_secure_can_still_be_declined(sandbox, number):
+    method = sandbox.v1.payment_methods.create({"type": "card", "card": {"number": number, "exp_month": 8, "exp_year": 2031, "cvc": "123"}})
+    intent = sandbox.v1.payment_intents.create({"amount": 900, "currency": "eur", "payment_method": method.id, "confirm": True})
+    sandbox.browser.post(sandbox.path(intent.next_action.redirect_to_url.url), data={"answer": "pass"})
+    after = sandbox.v1.payment_intents.retrieve(intent.id)
+
+    assert (intent.status, after.status, after.last_payment_error.code) == ("requires_action", "requires_payment_method", "card_declined")
+
+
+def test_payment_methods_are_listed_by_type(sandbox):
+    customer = sandbox.customer()
+    debit = {
+        "type": "sepa_debit",
+        "sepa_debit": {"iban": "DE89370400440532013000"},
+        "billing_details": {"name": "A", "email": "a@x.example"},
+    }
+    sandbox.v1.payment_methods.attach(sandbox.v1.payment_methods.create(debit).id, {"customer": customer.id})
+
+    assert [each.type for each in sandbox.v1.payment_methods.list({"customer": customer.id, "type": "card"}).data] == ["card"]

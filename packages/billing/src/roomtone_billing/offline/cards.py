@@ -56,6 +56,8 @@ GENERIC = Decline(decline_code="generic_decline")
 NO_FUNDS = Decline(decline_code="insufficient_funds", message="Your card has insufficient funds.")
 LOST = Decline(decline_code="lost_card")
 STOLEN = Decline(decline_code="stolen_card")
+VELOCITY = Decline(decline_code="card_velocity_exceeded")
+FRAUD = Decline(decline_code="fraudulent")
 EXPIRED = Decline(code="expired_card", decline_code="expired_card", message="Your card has expired.")
 BAD_CVC = Decline(code="incorrect_cvc", decline_code="incorrect_cvc", message="Your card's security code is incorrect.")
 PROCESSING = Decline(
@@ -85,7 +87,19 @@ CARDS = (
     Card(number="4242424242424242", brand="visa", aliases=("pm_card_visa",), about="Succeeds"),
     Card(number="4000056655665556", brand="visa", aliases=("pm_card_visa_debit",), about="Succeeds (debit)", funding="debit"),
     Card(number="5555555555554444", brand="mastercard", aliases=("pm_card_mastercard",), about="Succeeds"),
+    Card(number="5200828282828210", brand="mastercard", aliases=("pm_card_mastercard_debit",), about="Succeeds (debit)", funding="debit"),
+    Card(
+        number="5105105105105100",
+        brand="mastercard",
+        aliases=("pm_card_mastercard_prepaid",),
+        about="Succeeds (prepaid)",
+        funding="prepaid",
+    ),
     Card(number="378282246310005", brand="amex", aliases=("pm_card_amex",), about="Succeeds"),
+    Card(number="6011111111111117", brand="discover", aliases=("pm_card_discover",), about="Succeeds"),
+    Card(number="3056930009020004", brand="diners", aliases=("pm_card_diners",), about="Succeeds"),
+    Card(number="3566002020360505", brand="jcb", aliases=("pm_card_jcb",), about="Succeeds"),
+    Card(number="6200000000000005", brand="unionpay", aliases=("pm_card_unionpay",), about="Succeeds"),
     Card(number="4000000000000259", brand="visa", aliases=("pm_card_createDispute",), about="Is disputed as fraudulent", disputes=True),
     Card(
         number="4000002500003155",
@@ -102,6 +116,29 @@ CARDS = (
         authenticates="always",
     ),
     Card(
+        number="4000000000003220",
+        brand="visa",
+        aliases=("pm_card_threeDSecure2Required",),
+        about="Asks for 3-D Secure every time",
+        authenticates="always",
+    ),
+    Card(
+        number="4000008400001629",
+        brand="visa",
+        aliases=("pm_card_threeDSecureRequiredChargeDeclined",),
+        about="Asks for 3-D Secure, then declines",
+        authenticates="always",
+        on_charge=GENERIC,
+    ),
+    Card(
+        number="4000008260003178",
+        brand="visa",
+        aliases=("pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",),
+        about="Asks for 3-D Secure, then has no funds",
+        authenticates="always",
+        on_charge=NO_FUNDS,
+    ),
+    Card(
         number="4000000000000341",
         brand="visa",
         aliases=("pm_card_chargeCustomerFail",),
@@ -112,6 +149,8 @@ CARDS = (
     _declined("4000000000009995", "pm_card_visa_chargeDeclinedInsufficientFunds", NO_FUNDS, "Insufficient funds"),
     _declined("4000000000009987", "pm_card_visa_chargeDeclinedLostCard", LOST, "Lost card"),
     _declined("4000000000009979", "pm_card_visa_chargeDeclinedStolenCard", STOLEN, "Stolen card"),
+    _declined("4000000000006975", "pm_card_visa_chargeDeclinedVelocityLimitExceeded", VELOCITY, "Too many payments"),
+    _declined("4100000000000019", "pm_card_radarBlock", FRAUD, "Blocked as fraudulent"),
     _declined("4000000000000069", "pm_card_chargeDeclinedExpiredCard", EXPIRED, "Expired card"),
     _declined("4000000000000127", "pm_card_chargeDeclinedIncorrectCvc", BAD_CVC, "Incorrect security code"),
     _declined("4000000000000119", "pm_card_chargeDeclinedProcessingError", PROCESSING, "Processing error"),

@@ -30,7 +30,8 @@ def _create_method(world: World, call: Call) -> Object:
 
 def _list_methods(world: World, call: Call) -> Object:
     customer = call.params.get("customer")
-    found = world.store.where(payment_methods.KIND, customer=customer) if customer else []
+    exact = {"type": call.params["type"]} if "type" in call.params else {}
+    found = world.store.where(payment_methods.KIND, customer=customer, **exact) if customer else []
     return page(found, call.params, url=call.path)
 
 

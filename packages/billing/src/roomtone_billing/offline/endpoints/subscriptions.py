@@ -1,4 +1,4 @@
-"""/v1/subscriptions and /v1/subscription_items."""
+"""/v1/subscriptions."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _update(world: World, call: Call) -> Object:
         trial.move_end(world, subscription, params["trial_end"])
         subscription = world.store.get(subscriptions.KIND, call.id)
     if "items" in params or params.get("billing_cycle_anchor") == "now":
-        _change_items(world, subscription, params)
+        change_items(world, subscription, params)
     return world.store.get(subscriptions.KIND, call.id)
 
 
@@ -109,7 +109,8 @@ def _is_charged(subscription: Object) -> bool:
     return bool(subscription["collection_method"] == "charge_automatically")
 
 
-def _change_items(world: World, subscription: Object, params: Object) -> None:
+def change_items(world: World, subscription: Object, params: Object) -> None:
+    """Let a subscription have what an `items` parameter asks for, and bill the difference as asked."""
     behavior = params.get("proration_behavior", "create_prorations")
     items = wanted.wanted_items(world, subscription, params.get("items", []))
     at = preview.proration_moment(world, subscription, params)
@@ -207,23 +208,6 @@ def _has_status(subscription: Object, wanted: str | None) -> bool:
             return bool(subscription["status"] == wanted)
 
 
-def _list_items(world: World, call: Call) -> Object:
-    subscription = world.store.get(subscriptions.KIND, call.params["subscription"], param="subscription")
-    return page(subscriptions.items(subscription), call.params, url=call.path)
-
-
-def _retrieve_item(world: World, call: Call) -> Object:
-    return subscriptions.item(world, call.id)[1]
-
-
-def _update_item(world: World, call: Call) -> Object:
-    subscription, _ = subscriptions.item(world, call.id)
-    subscriptions.refuse_ended(subscription)
-    own = {name: call.params[name] for name in ("price", "quantity", "metadata") if name in call.params}
-    _change_items(world, subscription, {**call.params, "items": [{**own, "id": call.id}]})
-    return subscriptions.item(world, call.id)[1]
-
-
 ROUTES = (
     Route("post /v1/subscriptions", _create, f"{FIELDS} customer trial_period_days billing_mode.type"),
     Route("get /v1/subscriptions", _list, f"{LIST} customer price status"),
@@ -236,11 +220,4 @@ ROUTES = (
     Route("post /v1/subscriptions/{subscription}/resume", _resume, "billing_cycle_anchor proration_behavior expand"),
     Route("delete /v1/subscriptions/{subscription_exposed_id}/discount", _delete_discount),
     Route("delete /v1/subscriptions/{subscription_exposed_id}", _cancel, "cancellation_details prorate invoice_now expand"),
-    Route("get /v1/subscription_items", _list_items, f"{LIST} subscription"),
-    Route("get /v1/subscription_items/{item}", _retrieve_item),
-    Route(
-        "post /v1/subscription_items/{item}",
-        _update_item,
-        "price quantity metadata payment_behavior proration_behavior proration_date off_session expand",
-    ),
 )
