@@ -216,6 +216,12 @@ def sandbox(make_sandbox: Callable[..., Shop]) -> Shop:
 
 
 @pytest.fixture
+def open_sandbox() -> Callable[..., Sandbox]:
+    """Makes offline Stripes that the caller closes: for thousands of them."""
+    return Sandbox
+
+
+@pytest.fixture
 def make_real_sandbox() -> Callable[..., RealSandbox]:
     """The comparison's own sandbox, to be tested on an offline Stripe."""
     return RealSandbox

@@ -144,7 +144,7 @@ def shape_problems(store, judge):
     return found
 
 
-def make_machine(make_sandbox, folder, judge):
+def make_machine(open_sandbox, folder, judge):
     """Return the machine: what a business does, in any order.
 
     Args:
@@ -160,7 +160,7 @@ def make_machine(make_sandbox, folder, judge):
         @initialize()
         def open_shop(self):
             self.file = Path(tempfile.mkdtemp(dir=folder)) / "store.sqlite" if folder else None
-            self.sandbox = make_sandbox(store=self.file)
+            self.sandbox = open_sandbox(store=self.file)
 
         @cached_property
         def meter(self):
@@ -361,15 +361,15 @@ def make_machine(make_sandbox, folder, judge):
     return Business
 
 
-def test_whatever_happens_money_adds_up_and_objects_are_stripes(make_sandbox, tmp_path, judge):
+def test_whatever_happens_money_adds_up_and_objects_are_stripes(open_sandbox, tmp_path, judge):
     profile = settings(max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(make_machine(make_sandbox, tmp_path, judge), settings=profile)
+    run_state_machine_as_test(make_machine(open_sandbox, tmp_path, judge), settings=profile)
 
 
 @pytest.mark.machine
 @pytest.mark.timeout(900)
-def test_ten_thousand_sequences_leave_no_invalid_object_and_no_broken_balance(make_sandbox):
+def test_ten_thousand_sequences_leave_no_invalid_object_and_no_broken_balance(open_sandbox):
     profile = settings(
         max_examples=SEQUENCES, stateful_step_count=STEPS, deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
-    run_state_machine_as_test(make_machine(make_sandbox, None, None), settings=profile)
+    run_state_machine_as_test(make_machine(open_sandbox, None, None), settings=profile)
