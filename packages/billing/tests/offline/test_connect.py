@@ -71,3 +71,39 @@ def test_a_studio_that_cannot_be_paid_gets_no_subscription(sandbox):
         sandbox.subscribe(sandbox.price(3000), transfer_data={"destination": account.id})
 
     assert sandbox.v1.subscriptions.list().data == []
+
+
+def test_a_studio_sells_on_its_own_checkout_page(sandbox, studio):
+    own = {"stripe_account": studio}
+    strings = {"currency": "eur", "unit_amount": 5000, "product_data": {"name": "Deposit"}}
+    asked = {
+        "mode": "payment",
+        "line_items": [{"price_data": strings, "quantity": 1}],
+        "payment_intent_data": {"application_fee_amount": 250},
+    }
+    session = sandbox.v1.checkout.sessions.create(asked, own)
+    page = sandbox.path(session.url)
+    shown = sandbox.browser.get(page).text
+    typed = {"email": "c@example.com", "name": "", "number": "4000002500003155", "expiry": "12/34", "cvc": "123"}
+    sandbox.browser.post(page, data=typed)
+    sandbox.browser.post(f"{page}/confirm", data={"answer": "pass"})
+
+    assert "€50.00" in shown
+    assert sandbox.v1.checkout.sessions.retrieve(session.id, {}, own).payment_status == "paid"
+    assert [each.amount for each in sandbox.v1.application_fees.list().data] == [250]
+    assert sandbox.v1.charges.list().data == []
+    assert sandbox.browser.get("/offline").status_code == 200
+
+
+def test_a_studios_invoice_is_paid_on_its_page_and_its_customer_has_a_portal(sandbox, studio):
+    own = {"stripe_account": studio}
+    customer = sandbox.v1.customers.create({"email": "c@example.com"}, own)
+    sandbox.v1.invoice_items.create({"customer": customer.id, "amount": 900, "currency": "eur"}, own)
+    draft = sandbox.v1.invoices.create({"customer": customer.id, "pending_invoice_items_behavior": "include"}, own)
+    invoice = sandbox.v1.invoices.finalize_invoice(draft.id, {}, own)
+    portal = sandbox.v1.billing_portal.sessions.create({"customer": customer.id}, own)
+
+    assert "€9.00" in sandbox.browser.get(sandbox.path(invoice.hosted_invoice_url)).text
+    assert sandbox.browser.get(sandbox.path(invoice.invoice_pdf)).data.startswith(b"%PDF")
+    assert sandbox.browser.get(sandbox.path(portal.url)).status_code == 200
+    assert sandbox.offline.world.store.account is None

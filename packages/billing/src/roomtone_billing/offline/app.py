@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, g, render_template, request
 
 from .api import Request
 from .courier import is_loopback
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from .offline_stripe import OfflineStripe
 
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+# Which kinds of object an address may name, by the name of its part.
+OWNED = {
+    "session_id": ("checkout.session", "billing_portal.session"),
+    "invoice_id": ("invoice",),
+    "intent_id": ("payment_intent", "setup_intent"),
+}
 BODY_MAX = 256 * 1024
 
 
@@ -33,6 +39,8 @@ def build_app(offline: OfflineStripe) -> Flask:
     app.add_template_filter(_date, "date")
     app.add_template_filter(_time, "time")
     app.before_request(_refuse_strangers)
+    app.before_request(_see_as_owner)
+    app.teardown_request(_see_as_platform)
     app.after_request(_harden)
     app.register_error_handler(StripeError, _refused)
     app.register_error_handler(404, _not_found)
@@ -62,6 +70,26 @@ def _refuse_strangers() -> None:
         raise OfflineOnly("The offline Stripe answers this machine only. Open it as http://127.0.0.1 or http://localhost.")
     if request.method == "POST" and request.endpoint != "api" and request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise OfflineOnly("This form was sent by another site's page, so nothing was done.")
+
+
+def _see_as_owner() -> None:
+    """A page about a connected account's object sees that account: its address names the object alone."""
+    for name, kinds in OWNED.items():
+        object_id = (request.view_args or {}).get(name)
+        if object_id is not None and request.blueprint != "console":
+            offline = host()
+            # Held to the request's end, since whose objects are seen is for everybody.
+            offline.lock.acquire()
+            g.offline_held = offline
+            store = offline.world.store
+            store.account = next((account for kind in kinds if (account := store.account_of(kind, object_id))), None)
+
+
+def _see_as_platform(_error: BaseException | None) -> None:
+    offline = g.pop("offline_held", None)
+    if offline is not None:
+        offline.world.store.account = None
+        offline.lock.release()
 
 
 def _harden(response: Response) -> Response:

@@ -73,6 +73,14 @@ class Store:
         finally:
             self.account = before
 
+    def account_of(self, kind: str, object_id: str) -> str | None:
+        """Return the connected account that has an object; None when it is the platform's, or nobody's."""
+        for scoped, objects in self._kinds.items():
+            account, _, name = scoped.rpartition("/")
+            if name == kind and account and object_id in objects:
+                return account
+        return None
+
     def add(self, kind: str, value: Object) -> Object:
         """Keep a new object under its `id`."""
         object_id = value["id"]

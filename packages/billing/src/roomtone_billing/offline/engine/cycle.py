@@ -161,7 +161,8 @@ def _end_billed(world: World, subscription: Object) -> None:
     """End as was asked before, with a last invoice for what was used and what still waits."""
     from . import final_invoice  # it bills what this module knows
 
-    final_invoice.bill(world, subscription, prorates=False)
+    if subscription["status"] in ("active", "trialing", "past_due"):
+        final_invoice.bill(world, subscription, prorates=False)
     end(world, subscription["id"], reason="cancellation_requested")
 
 

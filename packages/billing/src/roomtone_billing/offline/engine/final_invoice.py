@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..objects import Object
-from ..resources import invoice_items, prices, products, subscriptions
+from ..resources import invoice_items, invoices, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..world import World
-from . import collection, cycle, debited, drafting, proration, usage
+from . import cycle, debited, drafting, proration, usage
 
 
 def bill(world: World, subscription: Object, *, prorates: bool) -> Object | None:
@@ -23,10 +23,10 @@ def bill(world: World, subscription: Object, *, prorates: bool) -> Object | None
         world.store.remove(cycle.PENDING_LINE, each["id"])
     draft = drafting.open_draft(world, subscription, lines, reason="subscription_update", period=(world.now, world.now))
     subscriptions.change(world, subscription["id"], latest_invoice=draft["id"])
-    invoice = cycle.finalize(world, draft["id"])
-    if invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
-        collection.collect(world, invoice["id"])
-    return invoice
+    paused = subscription["pause_collection"]
+    if not (paused and paused["behavior"] == "keep_as_draft"):
+        cycle.finalize_and_collect(world, draft["id"])
+    return world.store.get(invoices.KIND, draft["id"])
 
 
 def _credit(world: World, item: Object) -> Line:
