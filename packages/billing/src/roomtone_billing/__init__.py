@@ -3,14 +3,20 @@
 Start at `Billing`; what a host's handlers receive are the events.
 """
 
-from .access import Access, GracePolicy, Phase
-from .account import Account, InvoiceView
-from .billing import Billing
-from .events import Event, PeriodRenewed, PhaseChanged, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
-from .inbox import InboxView, Receipt
-from .outbox import OutboxView
-from .plans import Catalogue, Interval, Plan, Price
-from .transactions import RetryPolicy
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .access import Access, GracePolicy, Phase
+    from .account import Account, InvoiceView
+    from .billing import Billing
+    from .events import Event, PeriodRenewed, PhaseChanged, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
+    from .inbox import InboxView, Receipt
+    from .outbox import OutboxView
+    from .plans import Catalogue, Interval, Plan, Price
+    from .transactions import RetryPolicy
 
 __all__ = [
     "Access",
@@ -35,3 +41,39 @@ __all__ = [
     "SubscriptionStarted",
     "TrialStarted",
 ]
+
+# Loaded when asked for: whoever uses `roomtone_billing.offline` alone needs neither SQLAlchemy nor pydantic.
+_MODULES = {
+    "Access": "access",
+    "Account": "account",
+    "Billing": "billing",
+    "Catalogue": "plans",
+    "Event": "events",
+    "GracePolicy": "access",
+    "InboxView": "inbox",
+    "Interval": "plans",
+    "InvoiceView": "account",
+    "OutboxView": "outbox",
+    "PeriodRenewed": "events",
+    "Phase": "access",
+    "PhaseChanged": "events",
+    "Plan": "plans",
+    "PlanChanged": "events",
+    "Price": "plans",
+    "Receipt": "inbox",
+    "RetryPolicy": "transactions",
+    "SubscriptionEnded": "events",
+    "SubscriptionStarted": "events",
+    "TrialStarted": "events",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

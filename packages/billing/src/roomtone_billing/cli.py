@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from .billing import Billing
 from .errors import BillingError
+
+if TYPE_CHECKING:
+    from .billing import Billing
 
 T = TypeVar("T")
 
@@ -54,6 +56,8 @@ def _tried(call: Callable[[], T]) -> T:
 
 def _load(name: str) -> Billing:
     """The billing that `module:factory` makes."""
+    from .billing import Billing  # with SQLAlchemy, which `offline-stripe` starts without
+
     module, _, factory = name.partition(":")
     try:
         made = getattr(importlib.import_module(module), factory)()
