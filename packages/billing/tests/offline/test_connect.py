@@ -30,11 +30,12 @@ def test_every_invoice_of_a_direct_subscription_leaves_a_fee(sandbox, studio):
 
 def test_every_invoice_of_a_destination_subscription_is_passed_on(sandbox, studio):
     more = {"application_fee_percent": 10, "transfer_data": {"destination": studio}}
-    sandbox.subscribe(sandbox.price(3000), **more)
+    subscription = sandbox.subscribe(sandbox.price(3000), **more)
+    sandbox.v1.subscriptions.update(subscription.id, {"application_fee_percent": 20})
     sandbox.offline.advance(29 * 86400)
 
     assert [each.amount for each in sandbox.v1.transfers.list({"destination": studio}).data] == [3000, 3000]
-    assert [each.amount for each in sandbox.v1.application_fees.list().data] == [300, 300]
+    assert [each.amount for each in sandbox.v1.application_fees.list().data] == [600, 300]
 
 
 def test_a_reserved_payment_leaves_its_fee_when_it_is_captured(sandbox, studio):
@@ -107,3 +108,15 @@ def test_a_studios_invoice_is_paid_on_its_page_and_its_customer_has_a_portal(san
     assert sandbox.browser.get(sandbox.path(invoice.invoice_pdf)).data.startswith(b"%PDF")
     assert sandbox.browser.get(sandbox.path(portal.url)).status_code == 200
     assert sandbox.offline.world.store.account is None
+
+
+def test_a_subscription_from_checkout_is_passed_on_less_the_fee(sandbox, studio):
+    terms = {"application_fee_percent": 10, "transfer_data": {"destination": studio}}
+    lines = [{"price": sandbox.price(3000).id, "quantity": 1}]
+    session = sandbox.v1.checkout.sessions.create({"mode": "subscription", "line_items": lines, "subscription_data": terms})
+    typed = {"email": "c@example.com", "name": "", "number": "4242424242424242", "expiry": "12/34", "cvc": "123"}
+    sandbox.browser.post(sandbox.path(session.url), data=typed)
+    sandbox.offline.advance(29 * 86400)
+
+    assert [each.amount for each in sandbox.v1.transfers.list().data] == [3000, 3000]
+    assert [each.amount for each in sandbox.v1.application_fees.list().data] == [300, 300]

@@ -22,7 +22,7 @@ from ..resources import (
 )
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import collection, connect, cycle, intents
+from . import collection, connect, cycle, intents, subscription_fields
 
 INTENT = ("description", "receipt_email", "statement_descriptor", "transfer_group", "application_fee_amount", "on_behalf_of")
 
@@ -54,6 +54,7 @@ def open_session(world: World, params: Object) -> Object:
     session = checkout_sessions.create(world, params)
     data = params.get("payment_intent_data", {})
     connect.refuse_unready(world, {**data, "amount": session["amount_total"]})
+    subscription_fields.connect_terms(world, params.get("subscription_data", {}))
     if session["mode"] != "setup":
         return session
     data = {**params.get("setup_intent_data", {}), "payment_method_types": session["payment_method_types"]}
@@ -143,6 +144,7 @@ def _subscribe(world: World, session: Object, payer: Payer, means: _Means) -> Ob
         metadata=plan["metadata"],
         description=plan["description"],
         trial_settings={"end_behavior": {"missing_payment_method": plan["missing_payment_method"]}},
+        **subscription_fields.connect_terms(world, plan["data"]),
     )
     first = world.store.get(invoices.KIND, subscription["latest_invoice"])
     if first["status"] == "open":

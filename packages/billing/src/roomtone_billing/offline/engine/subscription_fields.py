@@ -36,11 +36,18 @@ def read(world: World, params: Object, before: Object, customer: Object) -> Obje
         automatic_tax.refuse_unknown_place(customer, params["automatic_tax"])
         enabled = params["automatic_tax"]["enabled"]
         fields["automatic_tax"] = {"disabled_reason": None, "enabled": enabled, "liability": {"type": "self"} if enabled else None}
+    fields |= connect_terms(world, params, before)
+    return {**fields, **_collection(params, before), **_mode(params), **_later(world, params, before)}
+
+
+def connect_terms(world: World, params: Object, before: Object = NEW) -> Object:
+    """Return what a subscription of a marketplace says about its invoices' money; raises InvalidRequest when no account can have it."""
+    fields: Object = {}
     if "application_fee_percent" in params:
         fields["application_fee_percent"] = percent = emptied(params["application_fee_percent"])
         if percent is not None and not 0 <= percent <= 100:
             raise InvalidRequest("The application fee is 0 to 100 percent.", param="application_fee_percent")
-        if percent and world.store.account is None and not params.get("transfer_data"):
+        if percent and world.store.account is None and not params.get("transfer_data", before.get("transfer_data")):
             raise InvalidRequest("An application fee needs a connected account.", param="application_fee_percent")
     if "transfer_data" in params:
         connect.refuse_unready(world, {"transfer_data": params["transfer_data"] or {}})
@@ -48,7 +55,7 @@ def read(world: World, params: Object, before: Object, customer: Object) -> Obje
             "amount_percent": None,
             "destination": params["transfer_data"]["destination"],
         }
-    return {**fields, **_collection(params, before), **_mode(params), **_later(world, params, before)}
+    return fields
 
 
 def paid_once(world: World, params: Object) -> list[Object]:
