@@ -13,7 +13,7 @@ from ..resources import customers, discounts, events, invoice_items, invoices, p
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import collection, debited, drafting, proration, usage
+from . import collection, debited, drafting, proration, usage, waiting
 
 PERIOD_END = "period_end"
 FINALIZE = "finalize_invoice"
@@ -21,7 +21,6 @@ TRIAL_WILL_END = "trial_will_end"
 UPCOMING = "invoice_upcoming"
 END_BY_DATE = "end_by_date"
 RESUME_COLLECTION = "resume_collection"
-PENDING_LINE = "pending_line"
 TRIAL_NOTICE_S = 3 * 86400
 UPCOMING_NOTICE_S = 7 * 86400
 
@@ -211,19 +210,12 @@ def announce_trial_end(world: World, subscription_id: str) -> None:
         events.emit(world, "customer.subscription.trial_will_end", subscription)
 
 
-def pending_lines(world: World, subscription_id: str) -> list[Line]:
-    """Return the prorations that wait for the next invoice."""
-    return [Line(**each["line"]) for each in world.store.where(PENDING_LINE, subscription=subscription_id)]
-
-
 def _renew(world: World, subscription: Object, *, was_trial: bool) -> None:
     start_at, boundary = subscriptions.period(subscription)
     items = rolled(subscription, boundary)
     ended = [each for each in subscriptions.items(subscription) if each["current_period_end"] <= boundary and not was_trial]
     used = usage.lines(world, subscription["customer"], ended, until=boundary)
-    lines = [*pending_lines(world, subscription["id"]), *used, *whole_lines(world, begun(items, boundary))]
-    for each in list(world.store.where(PENDING_LINE, subscription=subscription["id"])):
-        world.store.remove(PENDING_LINE, each["id"])
+    lines = [*waiting.taken(world, subscription["id"]), *used, *whole_lines(world, begun(items, boundary))]
     paused = subscription["pause_collection"]
     collects = subscription["status"] != "unpaid" and not (paused and paused["behavior"] == "keep_as_draft")
     period = (start_at, boundary)

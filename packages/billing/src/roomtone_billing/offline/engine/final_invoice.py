@@ -6,12 +6,12 @@ from ..objects import Object
 from ..resources import invoice_items, invoices, prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..world import World
-from . import cycle, debited, drafting, proration, usage
+from . import cycle, debited, drafting, proration, usage, waiting
 
 
 def bill(world: World, subscription: Object, *, prorates: bool) -> Object | None:
     """Bill what meters counted and what waits for the next invoice, with a credit for unused time if asked for; None for nothing."""
-    lines = cycle.pending_lines(world, subscription["id"])
+    lines = waiting.lines_of(world, subscription["id"])
     items = subscriptions.items(subscription)
     if subscription["status"] not in ("trialing", "incomplete", "paused"):
         lines += [each for each in usage.lines(world, subscription["customer"], items, until=world.now) if each.used != "0"]
@@ -19,8 +19,7 @@ def bill(world: World, subscription: Object, *, prorates: bool) -> Object | None
     customer, currency = subscription["customer"], subscription["currency"]
     if not lines and not invoice_items.pending(world, customer, subscription=subscription["id"], currency=currency):
         return None
-    for each in list(world.store.where(cycle.PENDING_LINE, subscription=subscription["id"])):
-        world.store.remove(cycle.PENDING_LINE, each["id"])
+    waiting.taken(world, subscription["id"])
     draft = drafting.open_draft(world, subscription, lines, reason="subscription_update", period=(world.now, world.now))
     subscriptions.change(world, subscription["id"], latest_invoice=draft["id"])
     paused = subscription["pause_collection"]

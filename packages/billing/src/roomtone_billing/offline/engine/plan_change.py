@@ -13,7 +13,7 @@ from ..resources import prices, products, subscriptions
 from ..resources.invoice_lines import Line
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import cycle, debited, drafting, proration, usage
+from . import cycle, debited, drafting, proration, usage, waiting
 
 Proration = Literal["always_invoice", "create_prorations", "none"]
 
@@ -36,13 +36,21 @@ class Change:
 
 
 def work_out(
-    world: World, subscription: Object, wanted: list[Wanted], *, behavior: Proration, at: int, resets_anchor: bool = False
+    world: World,
+    subscription: Object,
+    wanted: list[Wanted],
+    *,
+    behavior: Proration,
+    at: int,
+    resets_anchor: bool = False,
+    bills_use: bool = False,
 ) -> Change:
     """Return what the change does and costs, without doing it.
 
     Args:
         wanted: every item the subscription shall have afterwards.
         at: the moment to prorate from, unix seconds, within the current period.
+        bills_use: the caller bills what was used of metered items that go.
 
     Raises:
         InvalidRequest: a price is in another currency.
@@ -51,7 +59,8 @@ def work_out(
     prices.refuse_mixed_currencies([each.price for each in wanted], subscription["currency"])
     is_trial = subscription["status"] == "trialing"
     moves = (resets_anchor or _changes_interval(subscription, wanted)) and not is_trial
-    _refuse_unbilled_usage(world, subscription, wanted, moves=moves)
+    if not bills_use and (cut_off := used_and_cut(world, subscription, wanted, moves=moves)):
+        raise NotSupported(f"changing or removing {cut_off[0]['id']}, a metered item that was used in this period", param="items")
     periods = tuple((at, period_end(at, each.price["recurring"], after=at)) if moves else _period_of(subscription, each) for each in wanted)
     lines = [] if is_trial else _lines(world, subscription, wanted, behavior=behavior, at=at, periods=periods, moves=moves)
     return Change(wanted=tuple(wanted), lines=tuple(lines), periods=periods, moves_anchor=moves)
@@ -61,9 +70,7 @@ def apply(world: World, subscription: Object, change: Change, *, behavior: Prora
     """Make the change; return the id of the draft that bills it now, or None."""
     fields, lines = fields_after(world, subscription, change)
     if not bills_now(change, behavior):
-        for line in lines:
-            number = world.store.count(cycle.PENDING_LINE)
-            world.store.add(cycle.PENDING_LINE, {"id": f"{number:08}", "subscription": subscription["id"], "line": dict(vars(line))})
+        waiting.add(world, subscription["id"], lines)
         subscriptions.change(world, subscription["id"], **fields)
         return None
     period = (world.now, world.now)
@@ -139,18 +146,19 @@ def _lines(
     return credited + debits
 
 
-def _interval(price: Object) -> tuple[str, int]:
+def interval(price: Object) -> tuple[str, int]:
+    """Return how often a price renews."""
     return price["recurring"]["interval"], price["recurring"]["interval_count"]
 
 
 def _changes_interval(subscription: Object, wanted: list[Wanted]) -> bool:
     """Do all items go from one interval to another? Of several intervals, each item must keep its own."""
-    old = {each["id"]: _interval(each["price"]) for each in subscriptions.items(subscription)}
-    before, after = set(old.values()), {_interval(each.price) for each in wanted}
+    old = {each["id"]: interval(each["price"]) for each in subscriptions.items(subscription)}
+    before, after = set(old.values()), {interval(each.price) for each in wanted}
     if len(before) == 1 and len(after) == 1:
         return before != after
     for each in wanted:
-        if _interval(each.price) not in before if each.item_id is None else old[each.item_id] != _interval(each.price):
+        if interval(each.price) not in before if each.item_id is None else old[each.item_id] != interval(each.price):
             raise NotSupported("another interval for one of several items in the middle of a subscription", param="items")
     return False
 
@@ -159,17 +167,18 @@ def _period_of(subscription: Object, wanted: Wanted) -> tuple[int, int]:
     """Return the running period of an item, or for a new one that of an item with its interval."""
     items = subscriptions.items(subscription)
     same = [each for each in items if each["id"] == wanted.item_id] or [
-        each for each in items if _interval(each["price"]) == _interval(wanted.price)
+        each for each in items if interval(each["price"]) == interval(wanted.price)
     ]
     return (same[0]["current_period_start"], same[0]["current_period_end"]) if same else subscriptions.period(subscription)
 
 
-def _refuse_unbilled_usage(world: World, subscription: Object, wanted: list[Wanted], *, moves: bool) -> None:
+def used_and_cut(world: World, subscription: Object, wanted: Sequence[Wanted], *, moves: bool) -> list[Object]:
+    """Return the metered items whose period a change would cut off although they were used in it."""
+    if subscription["status"] == "trialing":
+        return []
     stays = {each.item_id: each.price["id"] for each in wanted}
-    for item in subscriptions.items(subscription):
-        is_cut = moves or stays.get(item["id"]) != item["price"]["id"]
-        if is_cut and subscription["status"] != "trialing" and usage.was_used(world, subscription["customer"], item):
-            raise NotSupported("changing or removing a metered item that was used in this period", param="items")
+    cut = [item for item in subscriptions.items(subscription) if moves or stays.get(item["id"]) != item["price"]["id"]]
+    return [item for item in cut if usage.was_used(world, subscription["customer"], item)]
 
 
 def _preview_item(subscription: Object, wanted: Wanted, period: tuple[int, int]) -> Object:
@@ -194,7 +203,9 @@ def _placed(world: World, subscription: Object, wanted: Wanted, period: tuple[in
                 "current_period_start": period[0],
                 "current_period_end": period[1],
             }
-    return subscriptions.build_item(world, subscription["id"], wanted, period=period)
+    # What was counted before a metered item was there is none of its business.
+    start = period[0] if wanted.quantity is not None else world.now
+    return subscriptions.build_item(world, subscription["id"], wanted, period=(start, period[1]))
 
 
 def changed(subscription: Object, change: Change) -> Object:

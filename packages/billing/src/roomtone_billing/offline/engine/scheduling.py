@@ -9,7 +9,7 @@ from ..periods import period_end
 from ..resources import customers, prices, schedules, subscriptions
 from ..resources.subscriptions import Wanted
 from ..world import World
-from . import collection, cycle, plan_change
+from . import collection, cycle, plan_change, usage, waiting
 
 PHASE = "enter_phase"
 
@@ -156,22 +156,39 @@ def _change(world: World, schedule: Object, phase: Object) -> None:
     subscription = world.store.get(subscriptions.KIND, schedule["subscription"])
     current = [(each["price"]["id"], each.get("quantity")) for each in subscriptions.items(subscription)]
     if current != [(each["price"], each.get("quantity")) for each in phase["items"]]:
-        old = iter(subscriptions.items(subscription))
-        wanted = []
-        for each in phase["items"]:
-            before = next(old, None)
-            price = world.store.get(prices.KIND, each["price"])
-            wanted.append(Wanted(price=price, quantity=each.get("quantity"), item_id=before["id"] if before else None))
+        wanted = _matched(world, subscription, phase)
+        intervals = {plan_change.interval(each.price) for each in wanted}
+        resets = intervals != {plan_change.interval(each["price"]) for each in subscriptions.items(subscription)}
         # At the very end of a period nothing is left to prorate, and the renewal bills the new items whole.
         at_end = subscriptions.period(subscription)[1] <= world.now
         behavior: plan_change.Proration = "none" if at_end else phase["proration_behavior"]
-        change = plan_change.work_out(world, subscription, wanted, behavior=behavior, at=world.now)
-        if change.moves_anchor:
-            raise NotSupported("schedules that change the billing interval", param="phases")
+        ended = plan_change.used_and_cut(world, subscription, wanted, moves=resets)
+        waiting.add(world, subscription["id"], usage.lines(world, subscription["customer"], ended, until=world.now))
+        change = plan_change.work_out(world, subscription, wanted, behavior=behavior, at=world.now, resets_anchor=resets, bills_use=True)
         invoice_id = plan_change.apply(world, subscription, change, behavior=behavior)
         if invoice_id is not None and cycle.finalize(world, invoice_id)["status"] == "open":
             collection.collect(world, invoice_id)
     _begin(world, schedule, phase, subscription=schedule["subscription"])
+
+
+def _matched(world: World, subscription: Object, phase: Object) -> list[Wanted]:
+    """Return the phase's items; each is the subscription's item with its price, else one that renews as often, else a new one."""
+    free = subscriptions.items(subscription)
+    wanted = []
+    for each in phase["items"]:
+        price, quantity = world.store.get(prices.KIND, each["price"]), each.get("quantity")
+        fitting = [item for item in free if item["price"]["id"] == price["id"]] or [
+            item
+            for item in free
+            if quantity is not None
+            and not prices.is_metered(item["price"])
+            and plan_change.interval(item["price"]) == plan_change.interval(price)
+            and all(item["price"]["id"] != other["price"] for other in phase["items"])
+        ]
+        if fitting:
+            free = [item for item in free if item["id"] != fitting[0]["id"]]
+        wanted.append(Wanted(price=price, quantity=quantity, item_id=fitting[0]["id"] if fitting else None))
+    return wanted
 
 
 def _begin(world: World, schedule: Object, phase: Object, *, subscription: str) -> None:

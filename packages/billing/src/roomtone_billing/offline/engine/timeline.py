@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from .. import agenda
-from ..resources import checkout_sessions
+from ..resources import checkout_sessions, subscriptions
 from ..world import Origin, World, moment
 from . import charging, collection, cycle, intents, pending_update, scheduling, upcoming
 
@@ -14,7 +14,9 @@ from . import charging, collection, cycle, intents, pending_update, scheduling, 
 def reach_period_end(world: World, subscription_id: str) -> None:
     """Renew or end, after a schedule's phase that begins at the same moment."""
     scheduling.enter_due_phase(world, subscription_id)
-    cycle.reach_period_end(world, subscription_id)
+    # A phase with another interval begins a period of its own.
+    if subscriptions.period(world.store.get(subscriptions.KIND, subscription_id))[1] <= world.now:
+        cycle.reach_period_end(world, subscription_id)
 
 
 ACTIONS: Mapping[str, Callable[[World, str], None]] = {

@@ -6,7 +6,7 @@ from ..objects import Object
 from ..resources import events, invoice_items, invoices, subscriptions
 from ..resources.invoice_lines import Line
 from ..world import World
-from . import cycle, usage
+from . import cycle, usage, waiting
 
 
 def announce_renewal(world: World, subscription_id: str) -> None:
@@ -27,12 +27,12 @@ def upcoming(world: World, subscription: Object, extra: list[Line] | None = None
     """Return the next renewal's invoice without keeping it."""
     _, boundary = subscriptions.period(subscription)
     items = cycle.rolled(subscription, boundary)
-    waiting = invoice_items.pending(world, subscription["customer"], subscription=subscription["id"], currency=subscription["currency"])
+    single = invoice_items.pending(world, subscription["customer"], subscription=subscription["id"], currency=subscription["currency"])
     ended = [each for each in subscriptions.items(subscription) if each["current_period_end"] <= boundary]
     used = [] if subscription["status"] == "trialing" else usage.lines(world, subscription["customer"], ended, until=boundary)
     whole = cycle.whole_lines(world, cycle.begun(items, boundary))
-    lines = [*(extra or []), *cycle.pending_lines(world, subscription["id"]), *used, *whole]
-    lines += [invoice_items.line(world, each) for each in waiting]
+    lines = [*(extra or []), *waiting.lines_of(world, subscription["id"]), *used, *whole]
+    lines += [invoice_items.line(world, each) for each in single]
     shown = invoices.build(
         world,
         subscription,
