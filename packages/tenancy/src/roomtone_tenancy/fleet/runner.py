@@ -115,8 +115,6 @@ class Runner:
         began = time.monotonic()
         if work.database is None:
             return Result(work=work, is_skipped=True)
-        if work.is_fenced:
-            return Result(work=work, error="another operation has it fenced: migrate it when that is done", may_pass=True)
         try:
             way = self._apply(work, Place(database=work.database))
         except Exception as error:  # noqa: BLE001 -- whatever a revision raises, the other tenants go on
@@ -131,17 +129,24 @@ class Runner:
         site = self.of.sites[work.server]
         if self.rollout.replay:
             with suppress(NotReplayable):
-                return "replay" if self.tapes.apply(site, work, place, self.rollout) else None
+                return "replay" if self.tapes.apply(site, work, place, self.rollout, check=self._refuse_fenced) else None
         recorder = Recorder()
         with site.provisioner.owner_connection(place) as connection:
             _limit(connection, self.rollout)
             if (found := connection.scalar(select(STAMP.c.tenant_id))) != work.tenant_id:
                 raise StampMismatch(work.key, expected=work.tenant_id, found=found)
             connection.rollback()
+            self._refuse_fenced(work)
             self.of.revisions.upgrade(connection, recorder.hear)
             if self.rollout.replay:
                 self.tapes.learn(site, connection.dialect, recorder)
         return "alembic" if recorder.sent else None
+
+    def _refuse_fenced(self, work: Work) -> None:
+        """Asked again under the lock on the database's schema: what is copied now must not change."""
+        with Session(self.of.catalog) as session:
+            if session.scalar(select(TenantRow.is_fenced).where(TenantRow.id == work.tenant_id)):
+                raise OperationBusy(work.key, owner="an operation that has it fenced")
 
     def _is_wanted(self, work: Work) -> bool:
         with Session(self.of.catalog) as session:

@@ -187,11 +187,11 @@ class Runs:
     def _lease(self, session: Session, now: datetime, which: tuple[Any, ...], limit: int) -> list[Work]:  # conditions
         if limit < 1:
             return []
-        tenant = (TenantRow.key, TenantRow.server, TenantRow.database, TenantRow.state, TenantRow.is_fenced)
+        tenant = (TenantRow.key, TenantRow.server, TenantRow.database, TenantRow.state)
         wanted = select(RunItemRow, *tenant).join(TenantRow, TenantRow.id == RunItemRow.tenant_id).where(*which)
         free = wanted.order_by(RunItemRow.position).limit(limit).with_for_update(of=RunItemRow, skip_locked=True)
         works = []
-        for row, key, server, database, state, is_fenced in session.execute(free):
+        for row, key, server, database, state in session.execute(free):
             row.state, row.owner, row.leased_until = ItemState.LEASED, self.me, now + timedelta(seconds=self.ttl_s)
             row.generation += 1
             row.attempts += 1
@@ -201,7 +201,6 @@ class Runs:
                     tenant_id=row.tenant_id,
                     key=key,
                     server=server or row.server,
-                    is_fenced=is_fenced,
                     before=row.before,
                     database=database if state in MIGRATED_STATES else None,
                     generation=row.generation,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import Dialect
@@ -28,8 +29,11 @@ class Tapes:
     _dialects: dict[str, Dialect] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def apply(self, site: Site, work: Work, place: Place, rollout: Rollout) -> bool:
+    def apply(self, site: Site, work: Work, place: Place, rollout: Rollout, *, check: Callable[[Work], None]) -> bool:
         """Bring a database to the head by replay; False when it was there already.
+
+        Args:
+            check: called when nobody else can change the database's schema any more.
 
         Raises:
             NotReplayable: a revision that it needs is not proved; nothing was run.
@@ -42,6 +46,7 @@ class Tapes:
         def choose(facts: Facts) -> list[tuple[str, ...]]:
             if facts.stamp != work.tenant_id:
                 raise StampMismatch(work.key, expected=work.tenant_id, found=facts.stamp)
+            check(work)
             ran.extend(self._path(site.name, facts.revision))
             return [(*step.statements, self._note(step)) for step in ran]
 

@@ -22,7 +22,6 @@ class Work:
     """One tenant of a run, leased to this runner.
 
     Args:
-        is_fenced: another operation is at it: it may be copied or about to be dropped.
         before: its revision, as the catalog knew it when the run began.
         database: None when it is no tenant to migrate any more.
         generation: of the lease; later takers have a higher one.
@@ -33,7 +32,6 @@ class Work:
     tenant_id: str
     key: str
     server: str
-    is_fenced: bool
     before: str | None
     database: str | None
     generation: int

@@ -1,1 +1,1 @@
-"""What happens to a tenant after it was made: its door, backups, copies, moves, export and end. `Tenancy` is the way in."""
+"""What happens to a tenant after it was made: its door, backups, copies, moves and end. `Tenancy` is the way in."""

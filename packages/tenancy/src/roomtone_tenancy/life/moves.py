@@ -72,7 +72,7 @@ class Moves:
             if tenant.server is None or tenant.database is None:
                 raise NoServer(tenant.server or "(none)")
             if self.shop.of.sites[tenant.server].server.is_sqlite != server.is_sqlite:
-                raise ValueError(f"{tenant.server!r} and {to!r} are servers of two kinds: export the tenant and import it there.")
+                raise ValueError(f"{tenant.server!r} and {to!r} are servers of two kinds: name one of the same kind.")
             roles = ["roles"] if self.shop.of.sites[to].provisioner.has_roles else []
             facts = {"source_server": tenant.server, "source_database": tenant.database, "server": to, "keep_s": keep.total_seconds()}
             facts["database"] = self.shop.copies.name(session, tenant.id, to)

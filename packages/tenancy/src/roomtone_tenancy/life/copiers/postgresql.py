@@ -66,7 +66,7 @@ class PostgresCopier:
     def load(self, place: Place, kind: str, chunks: Iterable[bytes]) -> None:
         """See `Copier.load`."""
         if kind != "pg_dump":
-            raise ValueError(f"A {kind} cannot be loaded into PostgreSQL: export and import it instead.")
+            raise ValueError(f"A {kind} cannot be loaded into PostgreSQL.")
         with (
             self._connect(place.database) as connection,
             self._program("pg_restore", place, connection, f"--role={place.owner}", "--exit-on-error", stdin=subprocess.PIPE) as process,

@@ -64,7 +64,7 @@ class SqliteCopier:
     def load(self, place: Place, kind: str, chunks: Iterable[bytes]) -> None:
         """See `Copier.load`."""
         if kind != "sqlite":
-            raise ValueError(f"A {kind} cannot be loaded into a SQLite file: export and import it instead.")
+            raise ValueError(f"A {kind} cannot be loaded into a SQLite file.")
         path = self._path(place)
         copy = path.with_name(f"{path.name}.copy-{random_text(8)}")
         with copy.open("xb") as file:
