@@ -42,7 +42,7 @@ def test_the_inbox_is_listed_and_an_event_replayed(run, host):
 
 
 def test_what_is_not_there_is_said_in_a_sentence(run, host):
-    host.stripe.break_down()
+    host.stripe.break_down(operation="get /v1/prices")
     outage, unknown = run("catalog", "plan"), run("replay", "evt_none")
 
     assert (outage.exit_code, unknown.exit_code) == (1, 1)

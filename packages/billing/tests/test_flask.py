@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from roomtone_billing.flask import blueprint
 from roomtone_billing.inbox import PAYLOAD_BYTES_MAX
-from roomtone_billing.signature import sign
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def client(host, woken):
 
 
 def test_an_event_is_stored_and_a_worker_woken(host, client, woken):
-    payload, header = host.stripe.event("cus_1")
+    payload, header = host.event()
     codes = [client.post("/hook", data=payload, headers={"Stripe-Signature": header}).status_code for _ in range(2)]
 
     assert (codes, len(woken), len(host.billing.inbox())) == ([200, 200], 2, 1)
@@ -40,7 +39,7 @@ def test_a_forgery_wakes_nobody(client, woken):
 
 def test_too_long_a_body_is_refused_whether_it_says_its_length_or_not(host, client):
     payload = b" " * (PAYLOAD_BYTES_MAX + 1)
-    header = {"Stripe-Signature": sign(payload, secret="whsec_test", at=host.clock())}
+    header = {"Stripe-Signature": host.signed(payload)[1]}
 
     assert client.post("/hook", data=payload, headers=header).status_code == 400
 
@@ -48,6 +47,6 @@ def test_too_long_a_body_is_refused_whether_it_says_its_length_or_not(host, clie
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
 @given(payload=st.binary(max_size=300), is_signed=st.booleans(), header=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"])))
 def test_no_input_whatever_gets_a_500(host, client, payload, is_signed, header):
-    header = sign(payload, secret="whsec_test", at=host.clock()) if is_signed else header
+    header = host.signed(payload)[1] if is_signed else header
 
     assert client.post("/hook", data=payload, headers={"Stripe-Signature": header}).status_code == 400

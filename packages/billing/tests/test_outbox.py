@@ -34,7 +34,7 @@ def take_effect(session: Session, name: str) -> None:
 
 @pytest.fixture
 def billing(engine, catalogue, host) -> Billing:
-    return Billing(engine, catalogue=catalogue, gateway=host.stripe, clock=host.clock, retry=RetryPolicy(attempts_max=3))
+    return Billing(engine, catalogue=catalogue, gateway=host.gateway, clock=host.clock, retry=RetryPolicy(attempts_max=3))
 
 
 def start(host, billing: Billing, *accounts: str) -> None:

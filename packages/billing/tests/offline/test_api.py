@@ -153,6 +153,14 @@ def test_what_cannot_be_expanded_is_said(sandbox):
         sandbox.v1.customers.retrieve(customer.id, {"expand": ["email"]})
 
 
+def test_a_deleted_customer_is_retrieved_whatever_was_to_be_expanded(sandbox):
+    customer = sandbox.v1.customers.create({"email": "a@b.example"})
+    sandbox.v1.customers.delete(customer.id)
+    found = sandbox.v1.customers.retrieve(customer.id, {"expand": ["invoice_settings.default_payment_method"]})
+
+    assert (found.id, found.deleted) == (customer.id, True)
+
+
 def test_a_refused_request_leaves_no_trace(sandbox):
     price = sandbox.price()
     before = sandbox.event_types()

@@ -60,8 +60,9 @@ def _expanded(world: World, value: Any, steps: list[str], path: str) -> Any:
         return value
     if isinstance(value, list):
         return [_expanded(world, each, steps, path) for each in value]
-    if value is None:
-        return None
+    # Of what was deleted a stub is left, with none of the fields that can be expanded: https://docs.stripe.com/api/customers/retrieve
+    if value is None or (isinstance(value, dict) and value.get("deleted") is True):
+        return value
     name = steps[0]
     if not isinstance(value, dict) or (name not in value and (value.get("object"), name) not in HIDDEN):
         raise InvalidRequest(f"This property cannot be expanded ({path}).", code="property_expansion_error", param="expand")
