@@ -60,14 +60,14 @@ def test_a_checkout_then_its_webhook_make_the_account_active(host):
 
 def test_a_redirect_before_the_webhook_is_as_good(host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
 
     assert host.billing.account("a").sync().phase is Phase.active
 
 
 def test_a_burst_of_eight_events_is_one_fetch(host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     before = host.gateway.fetches
     host.hear(customer, times=8)
     host.drain()
@@ -86,7 +86,7 @@ def test_an_event_delivered_twice_is_stored_once(host):
 
 def test_a_renewal_is_told_once_however_often_it_is_heard_of(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.hear(customer)
     host.drain()
     renewed = host.stripe.renew(subscription)
@@ -99,7 +99,7 @@ def test_a_renewal_is_told_once_however_often_it_is_heard_of(host):
 
 def test_an_unpaid_renewal_is_told_only_when_paid(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.hear(customer)
     host.drain()
     host.stripe.renew(subscription, is_paid=False)
@@ -116,7 +116,7 @@ def test_an_unpaid_renewal_is_told_only_when_paid(host):
 
 def test_not_paying_leads_through_grace_and_read_only_to_suspension_and_paying_back(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.hear(customer)
     host.drain()
     host.stripe.renew(subscription, is_paid=False)
@@ -145,7 +145,7 @@ def test_sweep_ends_a_trial_once(host):
 
 def test_sweep_asks_stripe_before_it_suspends(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.stripe.renew(subscription, is_paid=False)
     host.billing.account("a").sync()
     host.stripe.pay(subscription)
@@ -157,7 +157,7 @@ def test_sweep_asks_stripe_before_it_suspends(host):
 
 def test_sweep_goes_by_what_is_known_while_stripe_is_away(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.stripe.renew(subscription, is_paid=False)
     host.billing.account("a").sync()
     host.clock.move(days=8)
@@ -169,7 +169,7 @@ def test_sweep_goes_by_what_is_known_while_stripe_is_away(host):
 
 def test_a_lost_renewal_webhook_costs_an_hour(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.billing.account("a").sync()
     host.stripe.renew(subscription)
     host.billing.sweep()
@@ -180,9 +180,9 @@ def test_a_lost_renewal_webhook_costs_an_hour(host):
 
 def test_a_change_of_plan_is_told_with_both_plans(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="starter", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="starter")
     host.billing.account("a").sync()
-    host.stripe.change_plan(subscription, plan="pro", interval=Interval.month)
+    host.stripe.change_plan(subscription, plan="pro")
     host.hear(customer)
     host.drain()
 
@@ -191,10 +191,10 @@ def test_a_change_of_plan_is_told_with_both_plans(host):
 
 def test_a_late_end_of_the_old_subscription_does_not_end_the_new_one(host):
     customer = host.customer()
-    old = host.stripe.subscribe(customer, plan="starter", interval=Interval.month)
+    old = host.stripe.subscribe(customer, plan="starter")
     host.billing.account("a").sync()
     host.clock.move(days=1)
-    new = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    new = host.stripe.subscribe(customer, plan="pro")
     host.stripe.cancel(old)
     host.hear(customer)
     host.drain()
@@ -205,7 +205,7 @@ def test_a_late_end_of_the_old_subscription_does_not_end_the_new_one(host):
 
 def test_a_deleted_customer_has_no_subscription_left(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.billing.account("a").sync()
     host.stripe.api.customers.delete(customer)
     host.hear(customer)
@@ -217,7 +217,7 @@ def test_a_deleted_customer_has_no_subscription_left(host):
 
 def test_a_second_checkout_of_a_subscriber_is_refused(host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
 
     with pytest.raises(AlreadySubscribed):
         host.billing.account("a").checkout(plan="starter", interval=Interval.month, success_url="https://s", cancel_url="https://c")
@@ -251,8 +251,7 @@ def test_publishing_twice_changes_nothing_the_second_time(host):
 
 def test_invoices_are_listed_from_the_last_snapshot(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
-    host.clock.move(days=30)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.stripe.renew(subscription, is_paid=False)
     host.billing.account("a").sync()
 

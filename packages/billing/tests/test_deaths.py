@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import event, text
 
 from roomtone_billing import Phase, SubscriptionStarted
-from roomtone_billing.plans import Interval
 
 
 class Died(BaseException):
@@ -61,7 +60,7 @@ def test_dying_at_any_statement_loses_nothing_and_does_nothing_twice(host, grant
         accounts.append(account)
         customer = host.customer(account)
         host.drain()
-        host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+        host.stripe.subscribe(customer, plan="pro")
         host.hear(customer)
         try:
             with dying_at(host.engine, statement):

@@ -16,7 +16,6 @@ from roomtone_billing import Billing, Phase, RetryPolicy
 from roomtone_billing.errors import BadSignature, MalformedEvent
 from roomtone_billing.inbox import PAYLOAD_BYTES_MAX, parse
 from roomtone_billing.models import AccountRow
-from roomtone_billing.plans import Interval
 from roomtone_billing.signature import sign
 
 EVENT = {
@@ -117,9 +116,9 @@ def receive(host, payload: bytes) -> None:
 
 @pytest.mark.parametrize("changes", [{"livemode": True}, {"account": "acct_1"}])
 def test_events_of_the_other_mode_and_of_connected_accounts_are_put_aside(host, changes):
-    host.customer()
+    ours = {"object": {"id": "in_1", "object": "invoice", "customer": host.customer()}}
     before = host.gateway.fetches
-    receive(host, body(**changes))
+    receive(host, body(data=ours, **changes))
     host.drain()
 
     assert [view.state for view in host.billing.inbox()] == ["ignored"]
@@ -145,7 +144,7 @@ def test_a_customer_made_by_a_process_that_died_before_writing_it_down_is_adopte
     host.billing.publish()
     token = _token(host)
     customer = host.gateway.create_customer(account="a", token=token, email="a@example.org", name="A", key="lost")
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     host.hear(customer)
     host.drain()
 
@@ -156,7 +155,7 @@ def test_a_customer_that_only_claims_our_account_is_not_adopted(host):
     host.start_trial()
     host.billing.publish()
     customer = host.gateway.create_customer(account="a", token="guess", email="x@example.org", name="X", key="theirs")
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     host.hear(customer)
     host.drain()
 

@@ -36,7 +36,7 @@ def rules(catalogue) -> Rules:
 
 def test_an_older_answer_that_comes_later_is_not_written(host, catalogue):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     early = sync.draw(host.engine, "a", now=host.clock())
     old_truth = host.gateway.fetch(customer)
     host.stripe.cancel(subscription)
@@ -50,7 +50,7 @@ def test_an_older_answer_that_comes_later_is_not_written(host, catalogue):
 
 def test_a_ticket_that_is_not_the_newest_is_not_written_even_before_the_newest(host, catalogue):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     early = sync.draw(host.engine, "a", now=host.clock())
     sync.draw(host.engine, "a", now=host.clock())
 
@@ -60,7 +60,7 @@ def test_a_ticket_that_is_not_the_newest_is_not_written_even_before_the_newest(h
 def test_an_event_that_comes_during_a_fetch_causes_another_fetch(host, catalogue):
     customer = host.customer()
     host.hear(customer)
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     ticket = sync.draw(host.engine, "a", now=host.clock())
     truth = host.gateway.fetch(customer)
     host.stripe.cancel(subscription)
@@ -75,7 +75,7 @@ def test_an_event_that_comes_during_a_fetch_causes_another_fetch(host, catalogue
 
 def test_a_worker_killed_while_fetching_leaves_the_work_to_the_next(host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     host.hear(customer)
     sync.inbox.route(host.engine, limit=10)
     sync.draw_next(host.engine, now=host.clock())
@@ -89,7 +89,7 @@ def test_a_worker_killed_while_fetching_leaves_the_work_to_the_next(host):
 
 def test_a_redirect_killed_while_fetching_leaves_the_work_to_the_worker(host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     sync.draw(host.engine, "a", now=host.clock())
     host.clock.move(seconds=60)
     host.drain()
@@ -99,7 +99,7 @@ def test_a_redirect_killed_while_fetching_leaves_the_work_to_the_worker(host):
 
 def test_an_outage_is_survived_with_growing_pauses(host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     host.hear(customer)
     host.stripe.break_down(3)
     before, pauses = host.gateway.fetches, 0
@@ -114,7 +114,7 @@ def test_an_outage_is_survived_with_growing_pauses(host):
 
 def test_what_fails_too_often_is_put_aside_and_can_be_replayed(engine, catalogue, host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     billing = Billing(engine, catalogue=catalogue, gateway=host.gateway, clock=host.clock, retry=RetryPolicy(attempts_max=2))
     host.hear(customer)
     host.stripe.break_down(2)
@@ -132,7 +132,7 @@ def test_what_fails_too_often_is_put_aside_and_can_be_replayed(engine, catalogue
 
 def test_an_account_that_cannot_be_fetched_does_not_hold_up_another(host):
     first, second = host.customer("a"), host.customer("b")
-    host.stripe.subscribe(second, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(second, plan="pro")
     host.hear(first)
     host.hear(second)
     host.stripe.break_down()
@@ -143,7 +143,7 @@ def test_an_account_that_cannot_be_fetched_does_not_hold_up_another(host):
 
 def test_a_failed_redirect_says_so_and_the_worker_makes_up_for_it(host):
     customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    host.stripe.subscribe(customer, plan="pro")
     host.stripe.break_down()
     with pytest.raises(GatewayUnavailable):
         host.billing.account("a").sync()
@@ -174,7 +174,7 @@ def test_every_order_of_delivery_of_a_whole_story_ends_in_its_end(host, order):
 @pytest.mark.parametrize("heard", list(itertools.product([0, 2], repeat=4)))
 def test_whatever_is_lost_or_repeated_along_the_story_the_end_is_right_and_told_once(host, heard):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="pro")
     host.hear(customer, times=heard[0])
     host.drain()
     host.stripe.renew(subscription, is_paid=False)
@@ -197,7 +197,7 @@ def test_whatever_is_lost_or_repeated_along_the_story_the_end_is_right_and_told_
 
 def test_four_workers_and_a_redirect_at_once_leave_the_last_truth_and_tell_it_once(host):
     customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="starter", interval=Interval.month)
+    subscription = host.stripe.subscribe(customer, plan="starter")
     lock = threading.Lock()
     honest = host.gateway.fetch
 
@@ -247,7 +247,7 @@ class Overlaps(RuleBasedStateMachine):
     @rule(plan=st.sampled_from(["starter", "pro"]))
     def subscribe(self, plan):
         if self.subscription is None:
-            self.subscription = self.host.stripe.subscribe(self.customer, plan=plan, interval=Interval.month)
+            self.subscription = self.host.stripe.subscribe(self.customer, plan=plan)
 
     @rule(is_paid=st.booleans())
     def renew(self, is_paid):
@@ -262,7 +262,7 @@ class Overlaps(RuleBasedStateMachine):
     @rule(plan=st.sampled_from(["starter", "pro"]))
     def change_plan(self, plan):
         if self.subscription:
-            self.host.stripe.change_plan(self.subscription, plan=plan, interval=Interval.month)
+            self.host.stripe.change_plan(self.subscription, plan=plan)
 
     @rule()
     def cancel(self):

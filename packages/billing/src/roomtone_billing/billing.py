@@ -39,7 +39,7 @@ class Billing:
     Args:
         engine: the control database, PostgreSQL or SQLite; `schema.upgrade(engine)` makes the tables.
         catalogue: what is sold.
-        gateway: `StripeGateway`, or `FakeGateway` in tests.
+        gateway: `StripeGateway`; in tests with the offline Stripe's `http_client`.
         grace: how long accounts that owe keep what.
         clock: the time, aware; all deadlines follow it.
         retry: how often failed fetches and handlers are tried again.

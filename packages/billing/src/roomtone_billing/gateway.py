@@ -1,4 +1,4 @@
-"""What billing needs of Stripe, as a protocol: `roomtone_billing.stripe` speaks to the real one, `testing.FakeGateway` is one."""
+"""What billing needs of Stripe, as a protocol; `roomtone_billing.stripe` has the one that speaks to it."""
 
 from __future__ import annotations
 
