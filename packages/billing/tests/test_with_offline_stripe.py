@@ -97,7 +97,7 @@ def build(engine, catalogue, chaos: Chaos | None = None) -> World:
             return 400
         return 200
 
-    offline = OfflineStripe(clock=lambda: START, webhook_url="http://127.0.0.1/hook", post=post, chaos=chaos)
+    offline = OfflineStripe(clock=lambda: START, webhook_url="http://127.0.0.1/hook", post=post, chaos=chaos, validate=True)
     gateway = StripeGateway("sk_test_offline", webhook_secrets=["whsec_offline"], http_client=offline.http_client())
     billing = Billing(engine, catalogue=catalogue, gateway=gateway, clock=lambda: offline.now)
     world = World(offline, billing)
