@@ -145,7 +145,7 @@ class Stripe:
     def pay(self, subscription: str) -> None:
         """Let the card work again and pay all that is owed, also what an unpaid subscription kept as a draft."""
         self.offline.decline(self.api.subscriptions.retrieve(subscription).customer, declining=False)
-        for invoice in self.api.invoices.list({"subscription": subscription}).data:
+        for invoice in self.api.invoices.list({"subscription": subscription, "limit": 100}).data:
             if invoice.status in {"draft", "open"}:
                 self.api.invoices.pay(invoice.id)
 
