@@ -20,6 +20,7 @@ from alembic.config import Config
 from sqlalchemy import URL, insert, make_url
 from sqlalchemy.orm import Session
 
+from benchmarks import tenancy_restore
 from benchmarks.measure import Amount
 from benchmarks.report import Figure, Result, now
 from benchmarks.tenancy_creation import django_tenants
@@ -70,14 +71,21 @@ def run(is_quick: bool) -> Result:
         _populate(fleet, sizes["tenants"])
         rows, said = _revisions(fleet, sizes)
         rows.append(_verified(fleet, sizes))
+        restored, told = _restored(fleet)
         with postgres_fleet(server_url, "many", tables=1) as many:
             rows.insert(0, _nothing(many, sizes["catalog"]))
     with sqlite_fleet(tables=TABLES) as files:
         _populate(files, sizes["files"])
-        rows.append(_files(files, sizes))
+        rows += [_files(files, sizes), *restored]
+        also_restored, also_told = _restored(files)
+        rows += also_restored
     notes += [
         f"Every tenant has {TABLES} tables. A revision adds a column and an index. Each way gets revisions of its own, in turns.",
+        "Ours is timed from the call to the last tenant at the head, the new template included; afterwards the old template is dropped, "
+        "which waits for a checkpoint. The peers have no template.",
         *said,
+        *told,
+        *also_told,
     ]
     return Result(name="fleet", is_quick=is_quick, rows=rows, notes=notes, at=now(), server=f"PostgreSQL {version[0] if version else ''}")
 
@@ -87,6 +95,11 @@ def _populate(fleet: Fleet, count: int) -> None:
     tenancy.spares.refill(count)
     for number in range(count):
         fleet.make(tenancy, f"t{number:05}")
+
+
+def _restored(fleet: Fleet) -> tuple[list[Figure], list[str]]:
+    with tempfile.TemporaryDirectory(prefix="roomtone-bench-") as folder:
+        return tenancy_restore.measure(fleet, Path(folder))
 
 
 # ── Nothing to do ────────────────────────────────────────────────────────
