@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, false, func, null, select, union_all, update
 from sqlalchemy.orm import Session
 
 from . import places
@@ -182,15 +182,15 @@ class Servers:
         return sum(each.free for each in self._candidates(connection, name) if refusal(each, wish) is None)
 
     def _statuses(self, connection: Connection, only: str | None = None) -> Sequence[ServerStatus]:
-        wanted, counted = select(ServerRow.__table__), _COUNTS
+        wanted, counted = _ROWS, _COUNTS
         if only is not None:
             wanted, counted = wanted.where(ServerRow.name == only), counted.where(TenantRow.server == only)
-        rows = {row.name: row for row in connection.execute(wanted)}
-        counts = {row.server: row.tenants for row in connection.execute(counted)}
+        found: Sequence[Any] = connection.execute(union_all(wanted, counted)).all()
+        rows, counts = ({row.name: row for row in found if (row.tenants is None) is is_row} for is_row in (True, False))
         names = {only} if only is not None else rows.keys() | self._given.keys() | counts.keys() - {None}
-        return [self._status(name, rows.get(name), counts.get(name, 0)) for name in sorted(names)]
+        return [self._status(name, rows.get(name), counts[name].tenants if name in counts else 0) for name in sorted(names)]
 
-    def _status(self, name: str, row: Any, tenants: int) -> ServerStatus:  # a row of the table, or None
+    def _status(self, name: str, row: Any, tenants: int) -> ServerStatus:  # a row of _ROWS, or None
         known = self._given.get(name) or row
         return ServerStatus(
             name=name,
@@ -198,7 +198,7 @@ class Servers:
             capacity=known.capacity if known is not None else 0,
             regions=tuple(known.regions) if known is not None else (),
             tenants=tenants,
-            source="code" if name in self._given else "catalog" if row is not None and row.secret is not None else "nowhere",
+            source="code" if name in self._given else "catalog" if row is not None and row.is_sealed else "nowhere",
         )
 
     def _read(self, name: str) -> _Known | None:
@@ -248,7 +248,16 @@ class Servers:
         return Server(name=row.name, capacity=row.capacity, regions=tuple(row.regions), **opened)
 
 
-_COUNTS = select(TenantRow.server, func.count().label("tenants")).where(TenantRow.state != TenantState.DELETED).group_by(TenantRow.server)
+# Asked together: what is known of each server, and how many tenants each has, also one that is given in code alone.
+_ROWS = select(
+    ServerRow.name, ServerRow.state, ServerRow.capacity, ServerRow.regions, ServerRow.secret.is_not(None).label("is_sealed"),
+    null().label("tenants"),
+)  # fmt: skip
+_COUNTS = (
+    select(TenantRow.server, null(), null(), null(), false(), func.count())
+    .where(TenantRow.state != TenantState.DELETED)
+    .group_by(TenantRow.server)
+)
 
 
 def _name_of(known: _Known) -> str:
