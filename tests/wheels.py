@@ -93,7 +93,7 @@ def main(folder: Path) -> int:
         others = [other for other in LIBRARIES if other != name]
         strangers = [*others, "studio", "flask", "stripe"]
         alone = (
-            f"import importlib.util as u, {name}, {name}.testing, {name}.schema; assert not [m for m in {strangers!r} if u.find_spec(m)]"
+            f"import importlib.util as u, {name}, {name}.schema; assert not [m for m in {strangers!r} if u.find_spec(m)]"
         )
         faults += run_alone([built[name]], [["python", "-W", "error", "-c", alone]])
     faults += run_alone(list(built.values()), [["python", "-c", "import studio, studio.app, studio.wiring"], ["studio", "--help"]])
