@@ -220,6 +220,7 @@ def test_an_object_that_a_plain_session_loaded_is_nobodys_and_refused(site, tena
         plain.commit()
         artist = plain.get_one(site.Artist, 1)
         plain.expunge_all()
+    engine.dispose()
 
     with untouched(tenancy, "a"), tenancy.use("a"), tenancy.session() as session:
         for verb in (session.add, session.merge, session.delete):
