@@ -9,7 +9,7 @@ from benchmarks.report import Figure, Result, Row, now
 from benchmarks.tenancy_fleet import TABLES, postgres_fleet, postgres_server, raw, sqlite_fleet
 
 FULL = {"warm": 1000, "cold": 60, "creation": 30, "tenants": 1000, "budget": 60, "requests": 30_000, "weighings": 3, "own": 40}
-QUICK = {"warm": 100, "cold": 8, "creation": 3, "tenants": 60, "budget": 20, "requests": 1_500, "weighings": 1, "own": 5}
+QUICK = {"warm": 60, "cold": 5, "creation": 2, "tenants": 40, "budget": 20, "requests": 600, "weighings": 1, "own": 3}
 NOTES = (
     "One process on an embedded PostgreSQL that syncs every commit to disk. Ours and theirs are timed in turns; differences and "
     "ratios are medians of the rounds' own.",
