@@ -31,7 +31,7 @@ from roomtone_billing import (
     TrialStarted,
     schema,
 )
-from roomtone_billing.models import AccountRow
+from roomtone_billing.models import AccountRow, metadata
 from roomtone_billing.offline import OfflineStripe
 from roomtone_billing.signature import sign
 from roomtone_billing.snapshot import Snapshot
@@ -45,7 +45,6 @@ CATALOGUE = Catalogue(
 )
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECRET = "whsec_test"
-TABLES = ("billing_handled", "billing_outbox", "billing_inbox", "billing_account")
 
 
 @pytest.fixture(scope="session")
@@ -66,8 +65,8 @@ def engine(request, tmp_path: Path):
     if request.param == "postgresql":
         engine = request.getfixturevalue("postgres_engine")
         with engine.begin() as connection:
-            for table in TABLES:
-                connection.execute(text(f"DELETE FROM {table}"))
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
         yield engine
         return
     engine = create_engine(f"sqlite:///{tmp_path}/billing.db")

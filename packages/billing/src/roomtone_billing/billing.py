@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from . import inbox, outbox, publication, signature, sync
 from .access import GracePolicy, Phase
 from .account import Account
+from .desk import Desk
 from .errors import DuplicateHandler, GatewayError, MalformedEvent
 from .events import Event, TrialStarted
 from .gateway import Gateway
@@ -66,7 +67,7 @@ class Billing:
 
     def account(self, account: str) -> Account:
         """The billing of one account; costs nothing."""
-        return Account(account, engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock)
+        return Account(Desk(account=account, engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock))
 
     def open_account(self, session: Session, account: str, *, email: str, name: str) -> bool:
         """Make the account known, without a trial; returns False if it was. Flushes into the caller's transaction.

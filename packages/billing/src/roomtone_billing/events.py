@@ -77,8 +77,7 @@ class SubscriptionEnded(Event):
 
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {  # Any: one adapter per event type
-    kind.__name__: TypeAdapter(kind)
-    for kind in (TrialStarted, SubscriptionStarted, PeriodRenewed, PlanChanged, PhaseChanged, SubscriptionEnded)
+    kind.__name__: TypeAdapter(kind) for kind in Event.__subclasses__()
 }
 
 

@@ -1,0 +1,52 @@
+"""Checkout pages: what is sold on them, and that only the newest of an account can be paid."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+
+from .desk import Desk
+from .errors import AlreadySubscribed, GatewayRefused, NotPublished
+from .models import AccountRow
+from .plans import Interval
+from .transactions import writing
+
+
+def sell_plan(desk: Desk, *, plan: str, interval: Interval, success_url: str, cancel_url: str, locale: str | None) -> str:
+    """Open a page that sells the plan; as `Account.checkout` says."""
+    lookup_key = desk.rules.catalogue.plan(plan).lookup_key(interval)
+    customer = desk.customer()
+    current = desk.sync()
+    if current.is_subscribed:
+        raise AlreadySubscribed(desk.account, current.plan_key)
+    prices = desk.gateway.prices([lookup_key])
+    if not prices:
+        raise NotPublished(lookup_key)
+    page = desk.gateway.create_checkout(
+        customer=customer,
+        account=desk.account,
+        price=prices[0].id,
+        success_url=success_url,
+        cancel_url=cancel_url,
+        locale=locale,
+        key=f"checkout-{uuid.uuid4().hex}",
+    )
+    _replace(desk, page.id)
+    return page.url
+
+
+def _replace(desk: Desk, checkout: str) -> None:
+    """Close the page opened before; if it was paid a moment ago, close the new one and refuse."""
+    with writing(desk.engine) as session:
+        row = session.get_one(AccountRow, desk.account, with_for_update=True)
+        before, row.checkout = row.checkout, checkout
+    if before is None:
+        return
+    try:
+        desk.gateway.expire_checkout(before)
+    except GatewayRefused:
+        current = desk.sync()
+        if current.is_subscribed:
+            with suppress(GatewayRefused):
+                desk.gateway.expire_checkout(checkout)
+            raise AlreadySubscribed(desk.account, current.plan_key) from None

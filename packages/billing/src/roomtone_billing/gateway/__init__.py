@@ -1,0 +1,27 @@
+"""What billing needs of Stripe, as a protocol of one part per topic; `roomtone_billing.stripe` has the one that speaks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .checkouts import CheckoutPage, CheckoutsGateway
+from .customers import CustomerOwner, CustomersGateway
+from .prices import PricesGateway, PublishedPrice
+
+__all__ = ["CheckoutPage", "CustomerOwner", "Gateway", "PublishedPrice"]
+
+
+class Gateway(CustomersGateway, CheckoutsGateway, PricesGateway, Protocol):
+    """The outside world. Every method raises `GatewayUnavailable` (passing) or `GatewayRefused` (lasting).
+
+    Writes take a `key`: the same key makes the same object once, however often it is sent within a day.
+    """
+
+    @property
+    def webhook_secrets(self) -> Sequence[str]:
+        """The signing secrets accepted now: more than one while rotating."""
+
+    @property
+    def livemode(self) -> bool:
+        """Whether money is real; events of the other mode are put aside."""

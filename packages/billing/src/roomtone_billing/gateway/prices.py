@@ -1,0 +1,39 @@
+"""Products and prices at Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..plans import Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedPrice:
+    """An active price at Stripe that carries one of our lookup keys."""
+
+    id: str
+    lookup_key: str
+    product: str
+    amount_minor: int
+    currency: str
+    interval: Interval | None
+
+
+class PricesGateway(Protocol):
+    """What is sold, as Stripe has it."""
+
+    def prices(self, lookup_keys: Sequence[str]) -> list[PublishedPrice]:
+        """The active prices with these lookup keys."""
+
+    def products(self, ids: Sequence[str]) -> dict[str, str]:
+        """The names of the products that exist, by id."""
+
+    def put_product(self, *, id: str, name: str, is_new: bool) -> None:  # noqa: A002 the word of the API
+        """Make or rename a product."""
+
+    def create_price(
+        self, *, product: str, plan: str, lookup_key: str, interval: Interval, amount_minor: int, currency: str, key: str
+    ) -> str:
+        """Make a price and give it the lookup key, taking the key from whichever price had it; returns its id."""

@@ -1,0 +1,48 @@
+"""The pages at Stripe that customers are sent to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import MalformedTruth
+from ..gateway import CheckoutPage
+from .connection import Connection, asking
+
+
+class StripeCheckouts(Connection):
+    """Checkout sessions and portal sessions."""
+
+    def create_checkout(
+        self, *, customer: str, account: str, price: str, success_url: str, cancel_url: str, locale: str | None, key: str
+    ) -> CheckoutPage:
+        """Open a Checkout session that sells one subscription."""
+        params: Any = {  # Any: the SDK wants the locale as one of its literals; Stripe checks it
+            "mode": "subscription",
+            "customer": customer,
+            "client_reference_id": account,
+            "line_items": [{"price": price, "quantity": 1}],
+            "success_url": success_url,
+            "cancel_url": cancel_url,
+            "metadata": {"account": account},
+            "subscription_data": {"metadata": {"account": account}},
+        }
+        if locale is not None:
+            params["locale"] = locale
+        with asking():
+            made = self._client.checkout.sessions.create(params, {"idempotency_key": key})
+        if made.url is None:
+            raise MalformedTruth(f"checkout session {made.id}", "it has no url")
+        return CheckoutPage(id=made.id, url=made.url)
+
+    def expire_checkout(self, checkout: str) -> None:
+        """Expire a Checkout session; refused when it is complete or expired."""
+        with asking():
+            self._client.checkout.sessions.expire(checkout)
+
+    def create_portal(self, *, customer: str, return_url: str, locale: str | None) -> str:
+        """Open a portal session in the account's default configuration; returns its address."""
+        params: Any = {"customer": customer, "return_url": return_url}  # Any: as for the checkout's locale
+        if locale is not None:
+            params["locale"] = locale
+        with asking():
+            return self._client.billing_portal.sessions.create(params).url

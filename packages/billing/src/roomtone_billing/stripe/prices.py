@@ -1,0 +1,69 @@
+"""Products and prices at Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import GatewayRefused
+from ..gateway import PublishedPrice
+from ..plans import Interval
+from . import translation
+from .connection import PAGE_MAX, Connection, asking, plain
+
+# The limit of the API: https://docs.stripe.com/api/prices/list
+_LOOKUP_KEYS_MAX = 10
+
+
+class StripePrices(Connection):
+    """Products, prices and their lookup keys."""
+
+    def prices(self, lookup_keys: Sequence[str]) -> list[PublishedPrice]:
+        """The active prices with these lookup keys, ten a call."""
+        found: list[PublishedPrice] = []
+        for start in range(0, len(lookup_keys), _LOOKUP_KEYS_MAX):
+            with asking():
+                page = self._client.prices.list(
+                    {"lookup_keys": list(lookup_keys[start : start + _LOOKUP_KEYS_MAX]), "active": True, "limit": PAGE_MAX}
+                )
+                found += [translation.published(one) for one in plain(page.data)]
+        return found
+
+    def products(self, ids: Sequence[str]) -> dict[str, str]:
+        """The names of the products that exist, a hundred a call."""
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), PAGE_MAX):
+            with asking():
+                page = self._client.products.list({"ids": list(ids[start : start + PAGE_MAX]), "limit": PAGE_MAX})
+                found |= {one.id: one.name for one in page.data}
+        return found
+
+    def put_product(self, *, id: str, name: str, is_new: bool) -> None:  # noqa: A002 the word of the API
+        """Make or rename a product; one that another process made a moment ago is as good."""
+        try:
+            with asking():
+                if is_new:
+                    self._client.products.create({"id": id, "name": name})
+                else:
+                    self._client.products.update(id, {"name": name})
+        except GatewayRefused as error:
+            if error.code != "resource_already_exists":
+                raise
+
+    def create_price(
+        self, *, product: str, plan: str, lookup_key: str, interval: Interval, amount_minor: int, currency: str, key: str
+    ) -> str:
+        """Make a price and move the lookup key to it; the plan is in its metadata, which stays when the key moves on."""
+        with asking():
+            made = self._client.prices.create(
+                {
+                    "product": product,
+                    "currency": currency.lower(),
+                    "unit_amount": amount_minor,
+                    "recurring": {"interval": interval.value},
+                    "lookup_key": lookup_key,
+                    "transfer_lookup_key": True,
+                    "metadata": {"plan": plan},
+                },
+                {"idempotency_key": key},
+            )
+            return made.id
