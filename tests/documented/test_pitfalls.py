@@ -10,7 +10,7 @@ import pytest
 NAMED = re.compile(r"`((?:[\w/]+/)?test_\w+\.py)::(test_\w+)`")
 
 
-@pytest.fixture(params=[("tenancy", "tenancy"), ("ai-credits", "ai_credits")], ids=["tenancy", "ai-credits"])
+@pytest.fixture(params=[("tenancy", "tenancy"), ("billing", "billing"), ("ai-credits", "ai_credits")], ids=lambda area: area[0])
 def page(request) -> tuple[str, Path]:
     """A page of pitfalls, and the folder of the tests it names."""
     area, package = request.param

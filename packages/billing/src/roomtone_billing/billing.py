@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from . import inbox, outbox, publication, signature, sync
@@ -155,6 +156,10 @@ class Billing:
                 sync.fetch_and_write(self._engine, self._gateway, ticket, rules=self._rules, now=self._clock())
             except GatewayError:
                 continue  # recorded with the account, which waits for its next attempt
+            except SQLAlchemyError:
+                raise
+            except Exception as error:  # noqa: BLE001 what one account's truth does to our code must not stop the others
+                sync.fail(self._engine, ticket, error, retry=self._retry, now=self._clock())
         return limit
 
     def sweep(self, limit: int = 1000) -> int:

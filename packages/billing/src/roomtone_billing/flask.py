@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, request
+from flask import Blueprint, current_app, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from .billing import Billing
@@ -15,7 +16,8 @@ from .inbox import PAYLOAD_BYTES_MAX
 def blueprint(billing: Billing, on_stored: Callable[[], None] | None = None, *, path: str = "/stripe/webhook") -> Blueprint:
     """A blueprint with one route, `POST path`, for Stripe to call. Exempt it from CSRF protection.
 
-    It answers 200 when the event is stored, now or before, and 400 to everything malformed, unsigned or longer than 256 KiB.
+    It answers 200 when the event is stored, now or before, and 400 to everything malformed, unsigned or longer than 256 KiB. While the
+    database cannot store anything it answers 503, and Stripe sends the event again.
 
     Args:
         on_stored: called after each event accepted, to wake a worker, also for one sent again: whoever took it first may have died
@@ -32,6 +34,9 @@ def blueprint(billing: Billing, on_stored: Callable[[], None] | None = None, *, 
             return "the body is too long", 400
         except WebhookError as error:
             return str(error), 400
+        except SQLAlchemyError:
+            current_app.logger.exception("a webhook could not be stored; Stripe will send it again")
+            return "not stored", 503
         if on_stored is not None:
             on_stored()
         return "", 200
