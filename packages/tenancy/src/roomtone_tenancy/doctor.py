@@ -26,7 +26,7 @@ class Doctor:
         return [finding for check in checks for finding in check()]
 
     def _unfinished(self) -> Iterator[str]:
-        for kind in ("provision", "move", "restore", "backup", "delete"):
+        for kind in ("provision", "clone", "move", "restore", "backup", "delete"):
             for key in self.fleet.of.operations.pending(kind):
                 yield f"{key}: an unfinished {kind}; run resume."
 

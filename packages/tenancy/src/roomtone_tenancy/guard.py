@@ -24,12 +24,12 @@ class TenantSession(Session):
     """The session of one tenant, usable only while that tenant is in scope.
 
     Args:
-        tenant: whose database `engine` is.
+        tenant: whose database `engine` is, or the connection in its place.
         scope: where the current tenant is looked up at each statement.
         options: what `Session` takes, except its binds.
     """
 
-    def __init__(self, engine: Engine, *, tenant: Tenant, scope: Scope, **options: Any) -> None:  # options are Session's own
+    def __init__(self, engine: Engine | Connection, *, tenant: Tenant, scope: Scope, **options: Any) -> None:  # options are Session's own
         if forbidden := options.keys() & {"bind", "binds", "twophase"}:
             raise TypeError(f"A tenant's session takes no {', '.join(sorted(forbidden))}: its database is the tenant's.")
         super().__init__(bind=engine, **options)

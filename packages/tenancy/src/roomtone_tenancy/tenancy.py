@@ -23,9 +23,11 @@ from .fleet.rollout import Rollout
 from .guard import TenantSession
 from .key_providers import KeyProvider
 from .life.backups import Backups
+from .life.clones import Clones
 from .life.moves import Moves
 from .life.renaming import rename
 from .life.restore import Restores
+from .life.scrubs import Scrub
 from .life.stores import Store
 from .life.tools import Tools
 from .lifecycle import TenantState
@@ -67,6 +69,7 @@ class Tenancy:
         lease_s: how long a silent worker is believed alive, seconds; one seen dead on this host is replaced at once.
         backups: where `tenancy.backups` keeps them, as a `FolderStore`; without it there are none.
         tools: where pg_dump and pg_restore are; looked for if None.
+        scrubs: functions that take from a clone what must not be in it; see `life.scrubs.Scrub`.
     """
 
     def __init__(
@@ -91,6 +94,7 @@ class Tenancy:
         lease_s: float = 15.0,
         backups: Store | None = None,
         tools: Tools | None = None,
+        scrubs: Sequence[Scrub] = (),
     ) -> None:
         parts = assemble(
             catalog,
@@ -110,6 +114,7 @@ class Tenancy:
             lease_s=lease_s,
             backups=backups,
             tools=tools or Tools(),
+            scrubs=scrubs,
         )
         weakref.finalize(self, parts.lookups.stop, wait=False).atexit = False
         self.reserved, self.servers, self.spares, self.domains = reserved, parts.servers, parts.spares, parts.domains
@@ -196,6 +201,7 @@ class Tenancy:
         restores = Restores(shop=self._workshop)
         return {
             "provision": self.provision,
+            "clone": self.clones.resume,
             "move": self.moves.resume,
             "restore": restores.resume,
             "backup": self.backups.resume,
@@ -389,6 +395,11 @@ class Tenancy:
     def backups(self) -> Backups:
         """Backs tenants up and restores them."""
         return Backups(shop=self._workshop)
+
+    @property
+    def clones(self) -> Clones:
+        """Makes new tenants of the data of others."""
+        return Clones(shop=self._workshop)
 
     @property
     def moves(self) -> Moves:

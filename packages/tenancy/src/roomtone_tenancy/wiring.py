@@ -17,6 +17,7 @@ from .engines import ServerEngines
 from .events import Events
 from .key_providers import KeyProvider
 from .lease import Leases
+from .life.scrubs import Scrub, named
 from .life.stores import Store
 from .life.tools import Tools
 from .life.workshop import Workshop
@@ -73,6 +74,7 @@ def assemble(
     lease_s: float,
     backups: Store | None,
     tools: Tools,
+    scrubs: Sequence[Scrub],
 ) -> Parts:
     """The parts, from what `Tenancy` was given."""
     if len({server.name for server in servers}) < len(servers):
@@ -120,7 +122,7 @@ def assemble(
         clock=clock,
         seed=seed,
     )
-    workshop = Workshop(of=provisioning, vault=vault, store=backups, tools=tools)
+    workshop = Workshop(of=provisioning, vault=vault, store=backups, tools=tools, scrubs=named(scrubs))
     return Parts(
         budgets=budgets,
         heart=heart,

@@ -78,3 +78,19 @@ def test_a_deletion_with_a_grace_archives_now_and_deletes_what_is_due(run, tenan
     assert run("delete", "a", "--grace-days", "0") == (0, "a: archived\n")
     assert run("delete", "--due", "--yes", "--without-backup")[0] == 0
     assert run("delete")[0] == 2
+
+
+def test_a_clone_is_scrubbed_unless_it_is_said_that_it_need_not_be(run, run_on, sqlite_site, tenancy):
+    def tidy(session, clone):
+        """Nothing to tidy up."""
+
+    refused, declined = run("clone", "a", "b"), run("clone", "a", "b", "--unscrubbed", answers="n\n")
+    copied = run("clone", "a", "b", "--unscrubbed", "--yes", "--domain", "b.test", "--json")
+    scrubbing = run_on(sqlite_site, scrubs=[tidy])
+    scrubbed = scrubbing("clone", "a", "c")
+
+    assert (refused[0], "scrub=()" in refused[1], declined[0]) == (1, True, 1)
+    assert json.loads(copied[1])["scrubs"] == []
+    assert tenancy.resolve("b.test").key == "b"
+    assert scrubbed == (0, "c\ta\t-\tmain\tr1\t1\ttidy\n")
+    assert scrubbing("clone", "a", "d", "--scrub", "tidy", "--unscrubbed")[0] == 2

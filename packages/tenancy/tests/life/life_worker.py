@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from roomtone_tenancy import KeyRing, Server, Tenancy, faults
@@ -21,6 +21,14 @@ def die_at(point: str) -> None:
     faults.point = reached
 
 
+def hide_names(session: Session, _: object) -> None:
+    session.execute(text("UPDATE artist SET name = name || ' (hidden)'"))
+
+
+def unfit(*_: object) -> None:
+    raise LookupError("it cannot be scrubbed")
+
+
 def main(order: dict) -> None:
     die_at(order["point"])
     catalog = create_engine(order["catalog_url"])
@@ -30,6 +38,7 @@ def main(order: dict) -> None:
         migrations=Path(order["migrations"]),
         keys=KeyRing.from_text(order["keys"]),
         backups=FolderStore(Path(order["backups"])),
+        scrubs=[hide_names, unfit],
     )
     match order["verb"]:
         case "move":
@@ -38,6 +47,12 @@ def main(order: dict) -> None:
             tenancy.backups.create("acme")
         case "restore":
             tenancy.backups.restore("acme")
+        case "clone" | "failing clone" if tenancy.exists("copy"):
+            tenancy.clones.resume("copy")
+        case "clone":
+            tenancy.clones.clone("acme", "copy", scrub=["hide_names"])
+        case "failing clone":
+            tenancy.clones.clone("acme", "copy", scrub=["unfit"])
         case "suspend":
             with Session(catalog) as session, session.begin():
                 tenancy.suspend(session, "acme", reason="unpaid")

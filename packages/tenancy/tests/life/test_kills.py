@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from roomtone_tenancy import TenantState, life
+from roomtone_tenancy.life.errors import UnknownScrub
 from roomtone_tenancy.life.stores import FolderStore
 
 pytestmark = pytest.mark.faults
@@ -42,6 +43,11 @@ def restoring(kind):
     inside = {"database": PREPARE[kind], "load": LOAD[kind], "fence": FENCE, "exchange": ["exchange.written"]}
     names = [*roles(kind), "database", "load", "verification", "migration", "fence", "exchange", "retirement"]
     return steps("restore", names, inside)
+
+
+def cloning(kind):
+    inside = {"database": PREPARE[kind], "copy": LOAD[kind], "scrub": ["scrub.written"], "activation": ["clone.written"]}
+    return steps("clone", [*roles(kind), "database", "copy", "verification", "migration", "scrub", "activation"], inside)
 
 
 def backing_up():
@@ -119,6 +125,31 @@ def test_a_restore_killed_at_every_point_ends_with_the_backups_rows(site, acme, 
     assert names(acme, site, "acme") == ["ann", "bob", "cid"]
 
 
+def test_a_clone_killed_at_every_point_is_nobodys_until_it_is_scrubbed_and_then_active(site, acme, killed, names):
+    *points, _ = cloning(site.kind)
+
+    seen = []
+    for point in points:
+        killed("clone", point)
+        seen.append((str(acme.tenant("copy").state), acme.pending("clone"), acme.orphans()))
+
+    # The last step records its own end: after it nothing is left to do.
+    assert seen == [("provisioning", ["copy"], [])] * (len(points) - 1) + [("active", [], [])]
+    assert names(acme, site, "copy") == ["ann (hidden)", "bob (hidden)"]
+    assert names(acme, site, "acme") == ["ann", "bob"]
+
+
+def test_a_clone_that_fails_and_is_killed_as_it_is_taken_back_is_taken_back_by_the_next_one(acme, killed):
+    killed("failing clone", "clone.dropped")
+    pending = acme.pending("clone")
+    with pytest.raises(UnknownScrub):
+        acme.clones.resume("copy")
+    killed("failing clone", "clone.dropped")
+    acme.delete("copy")
+
+    assert (pending, acme.exists("copy"), acme.orphans(), acme.pending("clone")) == (["copy"], False, [], [])
+
+
 @pytest.mark.parametrize("point", backing_up()[:-1])
 def test_a_backup_killed_anywhere_is_none_until_it_is_whole(acme, killed, point):
     killed("backup", point)
@@ -158,7 +189,8 @@ def test_every_point_in_the_code_is_one_that_a_test_kills_at(site):
     folder = Path(life.__file__).parent
     named = {name for path in folder.rglob("*.py") for name in POINT.findall(path.read_text())}
 
-    killed_at = {"door.told", "door.unrecorded", "copy.dropped", *backing_up()}
-    killed_at |= {point for kind in LOAD for each in (moving, restoring) for point in each(kind)}
+    killed_at = {"door.told", "door.unrecorded", "copy.dropped", "clone.dropped", *backing_up()}
+    killed_at |= {point for kind in LOAD for each in (moving, restoring, cloning) for point in each(kind)}
 
-    assert named == {point for point in killed_at if not point.startswith(("move.", "restore.")) and point.count(".") == 1}
+    of_steps = {point for point in killed_at if point.count(".") == 2}
+    assert named == killed_at - of_steps

@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from ..tenancy import Tenancy
-from . import backups, doctor, domains, life, migrate, pool, secrets, servers, tenants
+from . import backups, clones, doctor, domains, life, migrate, pool, secrets, servers, tenants
 
 MODULES = (
     tenants,
     life,
     backups,
+    clones,
     migrate,
     servers,
     domains,

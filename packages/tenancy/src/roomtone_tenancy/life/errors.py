@@ -9,6 +9,7 @@ TenancyError
 ├── NewerRevision        data of a revision that the migrations folder does not have
 ├── ToolMissing          pg_dump or pg_restore is absent, or older than the server
 ├── NoStore              Tenancy(backups=...) was not given
+├── UnknownScrub         a clone is to be scrubbed by a function that this process does not have
 └── GraceNotOver         a deletion before its time
 ```
 """
@@ -91,3 +92,15 @@ class GraceNotOver(TenancyError):
     def __init__(self, key: str, *, until: datetime) -> None:
         self.key, self.until = key, until
         super().__init__(f"Tenant {key!r} is kept until {until:%Y-%m-%d %H:%M:%S %Z}: wait, or pass at_once=True.")
+
+
+class UnknownScrub(TenancyError):
+    """A clone is to be scrubbed by a function that is not in `Tenancy(scrubs=...)`; or by none, without anybody having said so."""
+
+    def __init__(self, names: tuple[str, ...], *, known: tuple[str, ...]) -> None:
+        self.names, self.known = names, known
+        if names:
+            has = ", ".join(known) or "none"
+            super().__init__(f"There is no scrub {', '.join(map(repr, names))} in Tenancy(scrubs=...), which has {has}.")
+        else:
+            super().__init__("Nothing would be scrubbed: give Tenancy(scrubs=[function]), or scrub=() for a full copy.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import StampMismatch
@@ -14,6 +15,7 @@ from .copiers import Copier, copier_for
 from .copies import Copies
 from .doors import Doors
 from .replacement import Replacement
+from .scrubs import Scrub
 from .shelf import BackupShelf, shelf_of
 from .stores import Store
 from .tools import Tools
@@ -27,6 +29,7 @@ class Workshop:
     vault: Vault
     store: Store | None
     tools: Tools
+    scrubs: Mapping[str, Scrub]
 
     @property
     def doors(self) -> Doors:

@@ -1,0 +1,53 @@
+"""`clone`: a new tenant with another one's data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from ..tenancy import Tenancy
+from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table, yes_option
+
+
+@click.command()
+@click.argument("source")
+@click.argument("new_key")
+@click.option("--scrub", "names", multiple=True, metavar="NAME", help="Run this scrub only; again for more. All of them without it.")
+@click.option("--unscrubbed", is_flag=True, help="Copy everything as it is; asks.")
+@click.option("--backup", metavar="BACKUP", help="Of this backup, or of the `newest`, instead of the live database.")
+@click.option("--domain", "domains", multiple=True, metavar="HOST", help="A host that it answers to, the primary first.")
+@click.option("--region", help="Place it on a server of this region.")
+@yes_option
+@as_json_option
+@pass_tenancy
+def clone(
+    tenancy: Tenancy,
+    source: str,
+    new_key: str,
+    *,
+    names: tuple[str, ...],
+    unscrubbed: bool,
+    backup: str | None,
+    domains: tuple[str, ...],
+    region: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Make the tenant NEW_KEY with the data of SOURCE, scrubbed before anybody can open it."""
+    if unscrubbed and names:
+        raise click.UsageError("Give --scrub or --unscrubbed.")
+    if unscrubbed and not yes:
+        click.confirm(f"Copy everything of {source} to {new_key}, with nothing taken out?", abort=True)
+    scrub = () if unscrubbed else names or None
+    with plain_errors():
+        report = tenancy.clones.clone(source, new_key, scrub=scrub, backup=backup, domains=domains, region=region)
+    if as_json:
+        print_json(asdict(report))
+        return
+    columns = ("tenant", "cloned from", "backup", "server", "revision", "rows", "scrubbed by")
+    row = (report.key, report.source, report.backup or "-", report.server, report.revision, report.rows, ", ".join(report.scrubs) or "-")
+    print_table(columns, [row])
+
+
+COMMANDS = (clone,)
