@@ -21,6 +21,9 @@ from roomtone_billing import (
     Catalogue,
     Event,
     Interval,
+    Pack,
+    PackBought,
+    PackRefunded,
     PeriodRenewed,
     PhaseChanged,
     Plan,
@@ -41,7 +44,11 @@ CATALOGUE = Catalogue(
     plans=(
         Plan("starter", "Starter", (Price(Interval.month, 1900), Price(Interval.year, 19000)), trial_days=14, limits={"ai_credits": 50}),
         Plan("pro", "Pro", (Price(Interval.month, 5900), Price(Interval.year, 59000)), trial_days=14, limits={"ai_credits": 500}),
-    )
+    ),
+    packs=(
+        Pack("credits-100", "100 AI credits", 200, grants={"ai_credits": 100}),
+        Pack("credits-300", "300 AI credits", 500, grants={"ai_credits": 300}),
+    ),
 )
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECRET = "whsec_test"
@@ -128,9 +135,9 @@ class Stripe:
         asked = {"customer": customer, "items": [{"price": price}], "default_payment_method": card.id}
         return self.api.subscriptions.create(asked).id
 
-    def pay_at(self, page: str) -> None:
-        """What a customer does at a checkout page, with a card that works."""
-        typed = {"number": "4242424242424242", "expiry": "12 / 40", "cvc": "123", "name": "A"}
+    def pay_at(self, page: str, number: str = "4242424242424242") -> None:
+        """What a customer does at a checkout page, with a card that works, or the account of that IBAN."""
+        typed = {"number": number, "expiry": "12 / 40", "cvc": "123", "name": "A"}
         assert Client(self.offline.wsgi_app).post(urlsplit(page).path, data=typed).status_code == 303
 
     def renew(self, subscription: str, *, is_paid: bool = True) -> datetime:
@@ -168,6 +175,12 @@ class Stripe:
             self.offline.deliver()
         found = self._post.pop(customer)
         return found[len(found) - count :]
+
+    def take(self) -> list[bytes]:
+        """Every event that was not given out, of all customers, in Stripe's order."""
+        self.offline.deliver()
+        found, self._post = [body for bodies in self._post.values() for body in bodies], defaultdict(list)
+        return found
 
     def _price(self, plan: str, interval: Interval) -> str:
         return self.api.prices.list({"lookup_keys": [f"{plan}_{interval}"]}).data[0].id
@@ -228,7 +241,7 @@ def listen(billing: Billing, told: list[Event]) -> None:
     def note(session: Session, event: Event) -> None:
         told.append(event)
 
-    for kind in (TrialStarted, SubscriptionStarted, PeriodRenewed, PlanChanged, PhaseChanged, SubscriptionEnded):
+    for kind in (TrialStarted, SubscriptionStarted, PeriodRenewed, PlanChanged, PhaseChanged, SubscriptionEnded, PackBought, PackRefunded):
         billing.on(kind, name="note")(note)
 
 

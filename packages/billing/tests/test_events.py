@@ -8,6 +8,8 @@ import pytest
 
 from roomtone_billing import (
     Interval,
+    PackBought,
+    PackRefunded,
     PeriodRenewed,
     Phase,
     PhaseChanged,
@@ -20,6 +22,7 @@ from roomtone_billing import (
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 WHO = {"account": "a", "key": "k", "at": T0}
+SOLD = {"purchase": "cs_1", "pack_key": "p", "grants": {"ai_credits": 100}, "amount_minor": 200, "currency": "EUR"}
 PERIOD = {"plan_key": "pro", "interval": Interval.month, "period_start": T0, "period_end": T0}
 
 
@@ -32,6 +35,8 @@ PERIOD = {"plan_key": "pro", "interval": Interval.month, "period_start": T0, "pe
         PlanChanged(**WHO, before="starter", after="pro", interval=Interval.month, period_start=T0, period_end=T0),
         PhaseChanged(**WHO, before=Phase.active, after=Phase.grace),
         SubscriptionEnded(**WHO, plan_key="pro"),
+        PackBought(**WHO, **SOLD),
+        PackRefunded(**WHO, **SOLD, bought_key="bought:cs_1", is_full=True),
     ],
 )
 def test_an_event_survives_being_stored(event):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from roomtone_billing import Catalogue, Interval, Plan, Price
-from roomtone_billing.errors import UnknownPlan, UnknownPrice
+from roomtone_billing import Catalogue, Interval, Pack, Plan, Price
+from roomtone_billing.errors import UnknownPack, UnknownPlan, UnknownPrice
 
 MONTHLY = Price(Interval.month, 1900)
+PACK = Pack("credits", "100 credits", 200, grants={"ai_credits": 100})
 
 
 def test_positional_and_keyword_arguments_mean_the_same():
@@ -28,6 +29,11 @@ def test_positional_and_keyword_arguments_mean_the_same():
         lambda: Plan("a", "A", ()),
         lambda: Plan("a", "A", (MONTHLY, MONTHLY)),
         lambda: Plan("a", "A", (MONTHLY,), trial_days=-1),
+        lambda: Pack("a", "A", 200),
+        lambda: Pack("a", "A", -1, grants={"x": 1}),
+        lambda: Pack("a", "A", 200, grants={"x": 0}),
+        lambda: Pack("a", "A", 200, grants={"x" * 500: 1}),
+        lambda: Catalogue(plans=(Plan("a", "A", (MONTHLY,)),), packs=(PACK, PACK)),
         lambda: Catalogue(plans=()),
         lambda: Catalogue(plans=(Plan("a", "A", (MONTHLY,)), Plan("a", "B", (MONTHLY,)))),
     ],
@@ -46,6 +52,14 @@ def test_what_is_not_sold_is_an_error_that_names_it(catalogue):
         catalogue.plan("gold")
     with pytest.raises(UnknownPrice, match="per year"):
         Plan("a", "A", (MONTHLY,)).price(Interval.year)
+
+
+def test_a_pack_may_be_called_what_a_plan_is_called():
+    catalogue = Catalogue(plans=(Plan("credits", "Credits", (MONTHLY,)),), packs=(PACK,))
+
+    assert catalogue.pack("credits").lookup_key != catalogue.plan("credits").lookup_key(Interval.month)
+    with pytest.raises(UnknownPack, match="it has credits"):
+        catalogue.pack("gold")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from roomtone_billing import Catalogue, Interval, Plan, Price, publication
+from roomtone_billing import Catalogue, Interval, Pack, Plan, Price, publication
 from roomtone_billing.gateway import PublishedPrice
 
 CATALOGUE = Catalogue(plans=(Plan("starter", "Starter", (Price(Interval.month, 1900),)),))
@@ -38,3 +38,20 @@ def test_another_name_renames_and_another_amount_replaces():
 def test_a_price_of_another_product_currency_or_interval_is_replaced():
     for wrong in (replace(PRICE, product="prod_x"), replace(PRICE, currency="USD"), replace(PRICE, interval=None)):
         assert len(changes({"plan_starter": "Starter"}, [wrong])) == 1
+
+
+def test_a_pack_gets_a_product_and_a_price_paid_once():
+    catalogue = replace(CATALOGUE, packs=(Pack("credits", "100 credits", 200, grants={"ai_credits": 100}),))
+    made = PublishedPrice(
+        id="price_2", lookup_key="credits_once", product="pack_credits", amount_minor=200, currency="EUR", interval=None, is_one_off=True
+    )
+
+    def wanted(products, prices) -> list[str]:
+        found = publication.diff(catalogue, products={"plan_starter": "Starter", **products}, prices=[PRICE, *prices])
+        return [str(change) for change in found]
+
+    assert wanted({}, []) == ["create product pack_credits (100 credits)", "create price credits_once: 200 EUR minor units once"]
+    assert wanted({"pack_credits": "100 credits"}, [made]) == []
+    assert wanted({"pack_credits": "100 credits"}, [replace(made, is_one_off=False)]) == [
+        "replace price credits_once: 200 EUR minor units once"
+    ]

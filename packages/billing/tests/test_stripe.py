@@ -64,10 +64,16 @@ CARD = {"id": "pm_1", "object": "payment_method", "type": "card", "card": {"bran
 
 def test_the_truth_is_fetched_whole_with_the_invoices_last():
     subscription = example("subscription", default_payment_method=CARD)
-    stripe_, wire = gateway((200, example("customer")), page(subscription), page(example("invoice", total=1900)))
+    stripe_, wire = gateway((200, example("customer")), page(subscription), page(), page(), page(example("invoice", total=1900)))
     truth = stripe_.fetch("cus_1")
 
-    assert [path for _, path, _, _ in wire.asked] == ["/v1/customers/cus_1", "/v1/subscriptions", "/v1/invoices"]
+    assert [path for _, path, _, _ in wire.asked] == [
+        "/v1/customers/cus_1",
+        "/v1/subscriptions",
+        "/v1/checkout/sessions",
+        "/v1/charges",
+        "/v1/invoices",
+    ]
     assert wire.asked[1][2]["status"] == ["all"]
     assert (truth.subscriptions[0].id, truth.subscriptions[0].status) == (subscription["id"], Status.active)
     assert truth.subscriptions[0].period_start == datetime.fromtimestamp(1896570518, UTC)
@@ -170,8 +176,8 @@ def test_products_are_made_renamed_and_found():
 
 def test_a_price_takes_the_lookup_key_over_and_names_its_plan():
     stripe_, wire = gateway((200, example("price")))
-    asked = {"product": "plan_a", "plan": "a", "lookup_key": "a_year", "interval": Interval.year, "amount_minor": 100, "currency": "EUR"}
-    made = stripe_.create_price(**asked, key="k")
+    asked = {"product": "plan_a", "lookup_key": "a_year", "interval": Interval.year, "amount_minor": 100, "currency": "EUR"}
+    made = stripe_.create_price(**asked, metadata={"plan": "a"}, key="k")
     params = wire.asked[0][2]
 
     assert made == EXAMPLES["price"]["id"]

@@ -12,10 +12,20 @@ if TYPE_CHECKING:
     from .access import Access, GracePolicy, Phase
     from .account import Account, InvoiceView
     from .billing import Billing
-    from .events import Event, PeriodRenewed, PhaseChanged, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
+    from .events import (
+        Event,
+        PackBought,
+        PackRefunded,
+        PeriodRenewed,
+        PhaseChanged,
+        PlanChanged,
+        SubscriptionEnded,
+        SubscriptionStarted,
+        TrialStarted,
+    )
     from .inbox import InboxView, Receipt
     from .outbox import OutboxView
-    from .plans import Catalogue, Interval, Plan, Price
+    from .plans import Catalogue, Interval, Pack, Plan, Price
     from .transactions import RetryPolicy
 
 __all__ = [
@@ -29,6 +39,9 @@ __all__ = [
     "Interval",
     "InvoiceView",
     "OutboxView",
+    "Pack",
+    "PackBought",
+    "PackRefunded",
     "PeriodRenewed",
     "Phase",
     "PhaseChanged",
@@ -54,6 +67,9 @@ _MODULES = {
     "Interval": "plans",
     "InvoiceView": "account",
     "OutboxView": "outbox",
+    "Pack": "plans",
+    "PackBought": "events",
+    "PackRefunded": "events",
     "PeriodRenewed": "events",
     "Phase": "access",
     "PhaseChanged": "events",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from . import checkout
+from . import checkout, packs
 from .access import Access
 from .desk import Desk
+from .gateway import PackOffer
 from .plans import Interval
 
 
@@ -63,6 +65,36 @@ class Account:
             only the later can pay.
         """
         return checkout.sell_plan(self._desk, plan=plan, interval=interval, success_url=success_url, cancel_url=cancel_url, locale=locale)
+
+    def buy(
+        self,
+        pack: str,
+        *,
+        success_url: str,
+        cancel_url: str,
+        locale: str | None = None,
+        allow_promotion_codes: bool = False,
+        payment_methods: Sequence[str] | None = None,
+    ) -> str:
+        """Open a checkout page that sells one pack; returns its address. `PackBought` follows when it is paid, once.
+
+        Args:
+            payment_methods: kinds of Stripe's (`card`, `sepa_debit`); default what its dashboard allows.
+        Raises:
+            UnknownAccount, UnknownPack: not ours to sell.
+            NotPublished: the price is not at Stripe yet.
+            GatewayError: Stripe could not be asked.
+        Effects:
+            Creates the account's customer at Stripe, once. Pages opened before stay open: two pages paid are two packs.
+        """
+        offer = PackOffer(
+            success_url=success_url,
+            cancel_url=cancel_url,
+            locale=locale,
+            allow_promotion_codes=allow_promotion_codes,
+            payment_methods=tuple(payment_methods) if payment_methods is not None else None,
+        )
+        return packs.buy(self._desk, pack, offer)
 
     def portal(self, *, return_url: str, locale: str | None = None) -> str:
         """Open the customer's portal at Stripe; returns its address.

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from . import purchases
 from .events import Event, PeriodRenewed, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
 from .plans import Catalogue, Interval
 from .snapshot import Snapshot, Status, Subscription
@@ -16,7 +17,8 @@ from .snapshot import Snapshot, Status, Subscription
 class Announced:
     """What the host has been told of an account.
 
-    `periods` maps each subscription told of to the start of its newest period told of; `changes` counts plan changes told of.
+    `periods` maps each subscription told of to the start of its newest period told of; `changes` counts plan changes told of;
+    `purchases` maps each pack told of to the amount refunded, as told.
     """
 
     current: str | None = None
@@ -25,6 +27,7 @@ class Announced:
     periods: dict[str, datetime] = field(default_factory=dict)
     trials: tuple[str, ...] = ()
     changes: int = 0
+    purchases: dict[str, int] = field(default_factory=dict)
 
 
 def announce(
@@ -35,7 +38,9 @@ def announce(
     A subscription is told of when it is active and nothing of its current period is unpaid, so credits follow money; one whose price
     is foreign to the catalogue is not told of.
     """
-    told, events = _end(before, snapshot, account, now)
+    sold_told, sold = purchases.announce(before.purchases, snapshot, account=account, now=now)
+    told, events = _end(replace(before, purchases=sold_told), snapshot, account, now)
+    events = sold + events
     main = snapshot.main()
     plan_key = catalogue.identify(plan=main.price.plan, lookup_key=main.price.lookup_key) if main else None
     if main is None or plan_key is None or main.price.interval is None:

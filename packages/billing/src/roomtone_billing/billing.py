@@ -211,7 +211,7 @@ class Billing:
 
     def publication(self) -> tuple[publication.ProductChange | publication.PriceChange, ...]:
         """What `publish` would change at Stripe."""
-        ids = [publication.product_id(plan) for plan in self.catalogue.plans]
+        ids = publication.product_ids(self.catalogue)
         prices = self._gateway.prices(publication.lookup_keys(self.catalogue))
         return publication.diff(self.catalogue, products=self._gateway.products(ids), prices=prices)
 
@@ -223,18 +223,17 @@ class Billing:
         changes = self.publication()
         for change in changes:
             if isinstance(change, ProductChange):
-                self._gateway.put_product(id=change.product, name=change.plan.name, is_new=change.is_new)
+                self._gateway.put_product(id=change.product, name=change.item.name, is_new=change.is_new)
                 continue
-            price = change.price
             self._gateway.create_price(
                 product=change.product,
-                plan=change.plan.key,
                 lookup_key=change.lookup_key,
-                interval=price.interval,
-                amount_minor=price.amount_minor,
-                currency=price.currency,
+                interval=change.interval,
+                amount_minor=change.amount_minor,
+                currency=change.currency,
+                metadata=change.metadata,
                 # Names the price replaced, so going back to an old amount is not taken for a repetition.
-                key=f"price-{change.lookup_key}-{price.amount_minor}-{price.currency}-{change.replaces or 'first'}",
+                key=f"price-{change.lookup_key}-{change.amount_minor}-{change.currency}-{change.replaces or 'first'}",
             )
         return [str(change) for change in changes]
 

@@ -6,6 +6,7 @@
     ├── CatalogueError
     │   ├── UnknownPlan             no such plan in the catalogue
     │   ├── UnknownPrice            the plan has no price for that interval
+    │   ├── UnknownPack             no such pack in the catalogue
     │   └── NotPublished            the price is in the catalogue but not at Stripe
     ├── WebhookError                the host answers 400
     │   ├── BadSignature            not signed by Stripe with one of our secrets, or at another time
@@ -47,6 +48,14 @@ class UnknownPrice(CatalogueError):
     def __init__(self, plan: str, interval: str) -> None:
         self.plan, self.interval = plan, interval
         super().__init__(f"plan {plan!r} has no price per {interval}; add one to the catalogue and publish it")
+
+
+class UnknownPack(CatalogueError):
+    """No pack of that key is in the catalogue."""
+
+    def __init__(self, pack: str, known: tuple[str, ...]) -> None:
+        self.pack, self.known = pack, known
+        super().__init__(f"there is no pack {pack!r} in the catalogue; it has {', '.join(known) or 'none'}")
 
 
 class NotPublished(CatalogueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +75,37 @@ class SubscriptionEnded(Event):
     """The subscription last announced is over. Once per subscription."""
 
     plan_key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackBought(Event):
+    """A pack was paid for (or cost nothing). Once per purchase, however many ways billing learns of it.
+
+    `grants` and the amount are what was sold, whatever the catalogue says now; `purchase` is the checkout's id at Stripe.
+    """
+
+    purchase: str
+    pack_key: str
+    grants: Mapping[str, int]
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackRefunded(Event):
+    """Money paid for a pack went back. Once per amount that is back; take away what is unused of `grants`.
+
+    `amount_minor` is what went back since the last such event and `grants` its share; all shares of a pack refunded in full add up to
+    what it granted. `bought_key` is the key of its `PackBought`.
+    """
+
+    purchase: str
+    bought_key: str
+    pack_key: str
+    grants: Mapping[str, int]
+    amount_minor: int
+    currency: str
+    is_full: bool
 
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {  # Any: one adapter per event type

@@ -1,7 +1,8 @@
-"""The catalogue: which plans are sold, at what price, with which limits. Typed, validated, without network."""
+"""The catalogue: which plans and packs are sold, at what price, with which limits. Typed, validated, without network."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
@@ -10,9 +11,14 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-from .errors import UnknownPlan, UnknownPrice
+from .errors import UnknownPack, UnknownPlan, UnknownPrice
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Minor = Annotated[int, Field(ge=0, le=99_999_999)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=250)]
+# What is granted travels in one metadata value of the checkout: https://docs.stripe.com/api/metadata
+_METADATA_LENGTH_MAX = 500
 _strict = ConfigDict(extra="forbid")
 
 
@@ -34,8 +40,8 @@ class Price:
     """
 
     interval: Interval
-    amount_minor: Annotated[int, Field(ge=0, le=99_999_999)]
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
+    amount_minor: Minor
+    currency: Currency = "EUR"
 
 
 @dataclass(frozen=True, config=_strict)
@@ -52,7 +58,7 @@ class Plan:
     """
 
     key: Key
-    name: Annotated[str, StringConstraints(min_length=1, max_length=250)]
+    name: Name
     prices: Annotated[tuple[Price, ...], Field(min_length=1)]
     trial_days: Annotated[int, Field(ge=0, le=730)] = 0
     features: tuple[str, ...] = ()
@@ -80,15 +86,47 @@ class Plan:
 
 
 @dataclass(frozen=True, config=_strict)
-class Catalogue:
-    """All plans. Plans no longer sold stay listed as long as someone has them."""
+class Pack:
+    """Something bought once, as often as one likes: 100 credits for 2 EUR.
 
-    plans: Annotated[tuple[Plan, ...], Field(min_length=1)]
+    Args:
+        key: stable name, lower case; part of the lookup key at Stripe.
+        name: what customers read.
+        amount_minor: in the currency's smallest unit, >= 0.
+        currency: ISO 4217, upper case.
+        grants: what the host gives for it, named whole numbers > 0, opaque to billing ({"ai_credits": 100}).
+    """
+
+    key: Key
+    name: Name
+    amount_minor: Minor
+    currency: Currency = "EUR"
+    grants: Mapping[str, Annotated[int, Field(gt=0)]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        keys = [plan.key for plan in self.plans]
-        if len(set(keys)) != len(keys):
-            raise ValueError("two plans of the catalogue have the same key")
+        if not self.grants:
+            raise ValueError(f"pack {self.key!r} grants nothing")
+        if len(json.dumps(dict(self.grants))) > _METADATA_LENGTH_MAX:
+            raise ValueError(f"what pack {self.key!r} grants does not fit into {_METADATA_LENGTH_MAX} characters of JSON")
+
+    @property
+    def lookup_key(self) -> str:
+        """The name of the price at Stripe: `credits-100_once`."""
+        return f"{self.key}_once"
+
+
+@dataclass(frozen=True, config=_strict)
+class Catalogue:
+    """All plans and packs. Plans no longer sold stay listed as long as someone has them."""
+
+    plans: Annotated[tuple[Plan, ...], Field(min_length=1)]
+    packs: tuple[Pack, ...] = ()
+
+    def __post_init__(self) -> None:
+        for what, things in (("plans", self.plans), ("packs", self.packs)):
+            keys = [thing.key for thing in things]
+            if len(set(keys)) != len(keys):
+                raise ValueError(f"two {what} of the catalogue have the same key")
 
     def plan(self, key: str) -> Plan:
         """The plan of that key.
@@ -100,6 +138,17 @@ class Catalogue:
             if plan.key == key:
                 return plan
         raise UnknownPlan(key, tuple(plan.key for plan in self.plans))
+
+    def pack(self, key: str) -> Pack:
+        """The pack of that key.
+
+        Raises:
+            UnknownPack: the catalogue has none.
+        """
+        for pack in self.packs:
+            if pack.key == key:
+                return pack
+        raise UnknownPack(key, tuple(pack.key for pack in self.packs))
 
     def identify(self, *, plan: str | None, lookup_key: str | None) -> str | None:
         """Which plan a price at Stripe sells; None for a foreign price, never a default.

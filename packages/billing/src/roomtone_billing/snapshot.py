@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -90,6 +90,33 @@ class Invoice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Payment:
+    """Money that was taken; `id` is its payment intent's, `refunded_minor` what went back of it, 0 to `amount_minor`."""
+
+    id: str
+    amount_minor: int
+    currency: str
+    refunded_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """A pack bought at a checkout; `id` is the checkout's. What it grants was written down when it was offered.
+
+    `is_paid` is False while a bank debit is under way, and for good if it comes back; `payment` is None if it cost nothing.
+    """
+
+    id: str
+    pack: str
+    grants: Mapping[str, int]
+    amount_minor: int
+    currency: str
+    is_paid: bool
+    created_at: datetime
+    payment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """Everything about one customer that access and events depend on."""
 
@@ -98,6 +125,8 @@ class Snapshot:
     invoices: tuple[Invoice, ...] = ()
     card: str | None = None
     is_deleted: bool = False
+    purchases: tuple[Purchase, ...] = ()
+    payments: tuple[Payment, ...] = ()
 
     def subscription(self, id: str | None) -> Subscription | None:  # noqa: A002 the word of the API
         """The subscription of that id, if it is there."""
@@ -111,6 +140,10 @@ class Snapshot:
         """
         candidates = [one for one in self.subscriptions if one.status in _RANK]
         return min(candidates, key=_precedence, default=None)
+
+    def payment(self, id: str | None) -> Payment | None:  # noqa: A002 the word of the API
+        """The payment of that id, if money was taken."""
+        return next((one for one in self.payments if one.id == id), None)
 
     def owes_for_period(self, subscription: Subscription) -> bool:
         """Whether an invoice of the current period is still to be paid."""

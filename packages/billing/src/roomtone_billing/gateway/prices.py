@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ class PublishedPrice:
     amount_minor: int
     currency: str
     interval: Interval | None
+    is_one_off: bool = False
 
 
 class PricesGateway(Protocol):
@@ -34,6 +35,15 @@ class PricesGateway(Protocol):
         """Make or rename a product."""
 
     def create_price(
-        self, *, product: str, plan: str, lookup_key: str, interval: Interval, amount_minor: int, currency: str, key: str
+        self,
+        *,
+        product: str,
+        lookup_key: str,
+        interval: Interval | None,
+        amount_minor: int,
+        currency: str,
+        metadata: Mapping[str, str],
+        key: str,
     ) -> str:
-        """Make a price and give it the lookup key, taking the key from whichever price had it; returns its id."""
+        """Make a price (for buying once, without an interval) and give it the lookup key, taking the key from whichever price had it;
+        returns its id."""

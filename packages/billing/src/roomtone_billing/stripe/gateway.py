@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .checkouts import StripeCheckouts
 from .customers import StripeCustomers
+from .packs import StripePacks
 from .prices import StripePrices
 
 
-class StripeGateway(StripeCustomers, StripeCheckouts, StripePrices):
+class StripeGateway(StripeCustomers, StripeCheckouts, StripePacks, StripePrices):
     """Speaks to Stripe with one secret key. Safe to share between threads.
 
     Args:

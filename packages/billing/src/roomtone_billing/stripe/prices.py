@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..errors import GatewayRefused
 from ..gateway import PublishedPrice
@@ -50,20 +51,26 @@ class StripePrices(Connection):
                 raise
 
     def create_price(
-        self, *, product: str, plan: str, lookup_key: str, interval: Interval, amount_minor: int, currency: str, key: str
+        self,
+        *,
+        product: str,
+        lookup_key: str,
+        interval: Interval | None,
+        amount_minor: int,
+        currency: str,
+        metadata: Mapping[str, str],
+        key: str,
     ) -> str:
-        """Make a price and move the lookup key to it; the plan is in its metadata, which stays when the key moves on."""
+        """Make a price and move the lookup key to it; what it sells is in its metadata, which stays when the key moves on."""
+        params: Any = {  # Any: the SDK wants literals; Stripe checks them
+            "product": product,
+            "currency": currency.lower(),
+            "unit_amount": amount_minor,
+            "lookup_key": lookup_key,
+            "transfer_lookup_key": True,
+            "metadata": dict(metadata),
+        }
+        if interval is not None:
+            params["recurring"] = {"interval": interval.value}
         with asking():
-            made = self._client.prices.create(
-                {
-                    "product": product,
-                    "currency": currency.lower(),
-                    "unit_amount": amount_minor,
-                    "recurring": {"interval": interval.value},
-                    "lookup_key": lookup_key,
-                    "transfer_lookup_key": True,
-                    "metadata": {"plan": plan},
-                },
-                {"idempotency_key": key},
-            )
-            return made.id
+            return self._client.prices.create(params, {"idempotency_key": key}).id

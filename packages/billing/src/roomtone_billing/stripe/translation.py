@@ -14,17 +14,27 @@ from ..errors import MalformedTruth
 from ..gateway import PublishedPrice
 from ..plans import Interval
 from ..snapshot import Invoice, Pause, PriceRef, Snapshot, Status, Subscription
+from .payments import payments, purchases
 
 Object = Mapping[str, Any]  # Any: JSON from outside, read field by field below
 
 
-def snapshot(customer: Object, subscriptions: Iterable[Object], invoices: Iterable[Object]) -> Snapshot:
-    """A customer with its subscriptions (payment methods expanded) and invoices."""
+def snapshot(
+    customer: Object,
+    subscriptions: Iterable[Object],
+    invoices: Iterable[Object],
+    *,
+    checkouts: Iterable[Object] = (),
+    charges: Iterable[Object] = (),
+) -> Snapshot:
+    """A customer with its subscriptions (payment methods expanded), invoices, completed checkouts and charges."""
     listed = list(subscriptions)
     truth = Snapshot(
         customer=customer["id"],
         subscriptions=tuple(subscription(one) for one in listed),
         invoices=tuple(invoice(one) for one in invoices),
+        purchases=purchases(checkouts),
+        payments=payments(charges),
     )
     main = truth.main()
     method = next((one.get("default_payment_method") for one in listed if main and one["id"] == main.id), None)
@@ -110,6 +120,7 @@ def published(thing: Object) -> PublishedPrice:
         amount_minor=-1 if amount is None else amount,
         currency=thing["currency"].upper(),
         interval=_interval(thing),
+        is_one_off=thing.get("type") == "one_time",
     )
 
 

@@ -1,0 +1,28 @@
+"""Selling what is bought once, as often as one likes."""
+
+from __future__ import annotations
+
+import uuid
+
+from .desk import Desk
+from .errors import NotPublished
+from .gateway import PackOffer
+
+
+def buy(desk: Desk, pack: str, offer: PackOffer) -> str:
+    """Open the page that sells the pack; returns its address."""
+    chosen = desk.rules.catalogue.pack(pack)
+    customer = desk.customer()
+    prices = desk.gateway.prices([chosen.lookup_key])
+    if not prices:
+        raise NotPublished(chosen.lookup_key)
+    page = desk.gateway.create_pack_checkout(
+        customer=customer,
+        account=desk.account,
+        price=prices[0].id,
+        pack=chosen.key,
+        grants=chosen.grants,
+        offer=offer,
+        key=f"pack-{uuid.uuid4().hex}",
+    )
+    return page.url
