@@ -137,7 +137,7 @@ class Stripe:
 
     def pay_at(self, page: str, number: str = "4242424242424242") -> None:
         """What a customer does at a checkout page, with a card that works, or the account of that IBAN."""
-        typed = {"number": number, "expiry": "12 / 40", "cvc": "123", "name": "A"}
+        typed = {"number": number, "expiry": "12 / 40", "cvc": "123", "name": "A", "email": "typed@example.org"}
         assert Client(self.offline.wsgi_app).post(urlsplit(page).path, data=typed).status_code == 303
 
     def renew(self, subscription: str, *, is_paid: bool = True) -> datetime:

@@ -245,7 +245,7 @@ def test_the_portal_opens_for_customers_only(host):
 def test_publishing_twice_changes_nothing_the_second_time(host):
     first, second = host.billing.publish(), host.billing.publish()
 
-    assert len(first) == 6
+    assert len(first) == 10
     assert second == []
 
 

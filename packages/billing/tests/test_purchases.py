@@ -55,8 +55,11 @@ def test_a_refund_that_comes_back_from_the_bank_is_not_told_of():
 
 
 def test_the_older_of_two_packs_is_told_of_first():
-    older, newer = truth().purchases[0], Purchase(
-        id="cs_0", pack="q", grants={"credits": 1}, amount_minor=0, currency="EUR", is_paid=True, created_at=T0 + timedelta(days=1)
+    older, newer = (
+        truth().purchases[0],
+        Purchase(
+            id="cs_0", pack="q", grants={"credits": 1}, amount_minor=0, currency="EUR", is_paid=True, created_at=T0 + timedelta(days=1)
+        ),
     )
 
     assert [one.purchase for one in run(Snapshot(customer="c", purchases=(newer, older)))] == ["cs_1", "cs_0"]

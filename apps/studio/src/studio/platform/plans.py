@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roomtone_billing import Catalogue, GracePolicy, Interval, Plan, Price
+from roomtone_billing import Catalogue, GracePolicy, Interval, Pack, Plan, Price
 
 AI_CREDITS = "ai_credits"
 CURRENCY = "EUR"
@@ -20,7 +20,11 @@ CATALOGUE = Catalogue(
     plans=(
         Plan(key="starter", name="Starter", prices=_prices(1900, 19000), trial_days=14, limits={AI_CREDITS: 50}),
         Plan(key="pro", name="Pro", prices=_prices(5900, 59000), trial_days=14, limits={AI_CREDITS: 500}),
-    )
+    ),
+    packs=tuple(
+        Pack(key=f"credits-{amount}", name=f"{amount} AI credits", amount_minor=minor, currency=CURRENCY, grants={AI_CREDITS: amount})
+        for amount, minor in ((100, 200), (300, 500), (500, 700))
+    ),
 )
 
 
