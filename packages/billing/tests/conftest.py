@@ -42,8 +42,21 @@ from roomtone_billing.stripe import StripeGateway
 
 CATALOGUE = Catalogue(
     plans=(
-        Plan("starter", "Starter", (Price(Interval.month, 1900), Price(Interval.year, 19000)), trial_days=14, limits={"ai_credits": 50}),
-        Plan("pro", "Pro", (Price(Interval.month, 5900), Price(Interval.year, 59000)), trial_days=14, limits={"ai_credits": 500}),
+        Plan(
+            "starter",
+            "Starter",
+            (Price(Interval.month, 1900), Price(Interval.year, 19000)),
+            trial_days=14,
+            limits={"ai_credits": 50, "rooms": 2},
+        ),
+        Plan(
+            "pro",
+            "Pro",
+            (Price(Interval.month, 5900), Price(Interval.year, 59000)),
+            trial_days=14,
+            features=("own_domain",),
+            limits={"ai_credits": 500, "rooms": 10},
+        ),
     ),
     packs=(
         Pack("credits-100", "100 AI credits", 200, grants={"ai_credits": 100}),

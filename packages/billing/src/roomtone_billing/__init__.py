@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from .access import Access, GracePolicy, Phase
     from .account import Account, InvoiceView
     from .billing import Billing
+    from .decision import Decision, Source
+    from .entitlement import Override
+    from .entitlements import Entitlements, Usage
     from .events import (
         Event,
         PackBought,
@@ -27,18 +30,23 @@ if TYPE_CHECKING:
     from .outbox import OutboxView
     from .plans import Catalogue, Interval, Pack, Plan, Price
     from .transactions import RetryPolicy
+    from .use import Hold
 
 __all__ = [
     "Access",
     "Account",
     "Billing",
     "Catalogue",
+    "Decision",
+    "Entitlements",
     "Event",
     "GracePolicy",
+    "Hold",
     "InboxView",
     "Interval",
     "InvoiceView",
     "OutboxView",
+    "Override",
     "Pack",
     "PackBought",
     "PackRefunded",
@@ -50,9 +58,11 @@ __all__ = [
     "Price",
     "Receipt",
     "RetryPolicy",
+    "Source",
     "SubscriptionEnded",
     "SubscriptionStarted",
     "TrialStarted",
+    "Usage",
 ]
 
 # Loaded when asked for: whoever uses `roomtone_billing.offline` alone needs neither SQLAlchemy nor pydantic.
@@ -61,12 +71,16 @@ _MODULES = {
     "Account": "account",
     "Billing": "billing",
     "Catalogue": "plans",
+    "Decision": "decision",
+    "Entitlements": "entitlements",
     "Event": "events",
     "GracePolicy": "access",
+    "Hold": "use",
     "InboxView": "inbox",
     "Interval": "plans",
     "InvoiceView": "account",
     "OutboxView": "outbox",
+    "Override": "entitlement",
     "Pack": "plans",
     "PackBought": "events",
     "PackRefunded": "events",
@@ -78,9 +92,11 @@ _MODULES = {
     "Price": "plans",
     "Receipt": "inbox",
     "RetryPolicy": "transactions",
+    "Source": "decision",
     "SubscriptionEnded": "events",
     "SubscriptionStarted": "events",
     "TrialStarted": "events",
+    "Usage": "entitlements",
 }
 
 

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from . import checkout, packs
 from .access import Access
+from .decision import Decision
 from .desk import Desk
+from .entitlements import Entitlements
 from .gateway import PackOffer
 from .plans import Interval
 
@@ -42,6 +44,20 @@ class Account:
             session: read through it, to see what it has not committed; default a connection of our own.
         """
         return self._desk.access(session)
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """What the account may use: decisions, counters, holds and exceptions."""
+        return Entitlements(self._desk)
+
+    def check(self, feature: str, amount: int = 1) -> Decision:
+        """Whether `amount` more of the feature may be used now, and why; as `entitlements.check`.
+
+        Raises:
+            UnknownFeature: no plan of the catalogue names it.
+            EntitlementsUnavailable: the database cannot be asked: treat it as a refusal.
+        """
+        return self.entitlements.check(feature, amount)
 
     def sync(self) -> Access:
         """Fetch the truth now, as after a redirect; same fence as the worker. Without a customer there is nothing to fetch.

@@ -13,12 +13,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from . import inbox, outbox, publication, signature, sync
+from . import inbox, outbox, publication, signature, sync, use
 from .access import GracePolicy, Phase
 from .account import Account
 from .desk import Desk
 from .errors import DuplicateHandler, GatewayError, MalformedEvent
 from .events import Event, TrialStarted
+from .facts_cache import FactsCache
 from .gateway import Gateway
 from .inbox import InboxView, Receipt
 from .models import AccountRow
@@ -28,6 +29,8 @@ from .publication import ProductChange
 from .transactions import Clock, RetryPolicy, writing
 
 E = TypeVar("E", bound=Event)
+# Accounts whose facts are remembered; a few kilobytes each.
+_FACTS_MAX = 10_000
 
 
 def utc_now() -> datetime:
@@ -45,6 +48,7 @@ class Billing:
         grace: how long accounts that owe keep what.
         clock: the time, aware; all deadlines follow it.
         retry: how often failed fetches and handlers are tried again.
+        entitlements_ttl: how long what another process wrote may go unseen by `check`; 0 asks the database each time.
         signature_tolerance_s: how far a webhook's time may be from the clock's, either way.
     """
 
@@ -58,17 +62,21 @@ class Billing:
         clock: Clock = utc_now,
         retry: RetryPolicy | None = None,
         signature_tolerance_s: int = 300,
+        entitlements_ttl: timedelta = timedelta(seconds=5),
     ) -> None:
         self.catalogue = catalogue
         self._engine, self._gateway, self._clock = engine, gateway, clock
         self._retry = retry or RetryPolicy()
-        self._rules = sync.Rules(catalogue=catalogue, grace=grace or GracePolicy(), retry=self._retry)
+        self._facts = FactsCache(size_max=_FACTS_MAX, ttl=entitlements_ttl)
+        self._rules = sync.Rules(catalogue=catalogue, grace=grace or GracePolicy(), retry=self._retry, written=self._facts.forget)
         self._tolerance_s = signature_tolerance_s
         self._handlers: dict[str, dict[str, Handler]] = {}
 
     def account(self, account: str) -> Account:
         """The billing of one account; costs nothing."""
-        return Account(Desk(account=account, engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock))
+        return Account(
+            Desk(account=account, engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock, facts=self._facts)
+        )
 
     def open_account(self, session: Session, account: str, *, email: str, name: str) -> bool:
         """Make the account known, without a trial; returns False if it was. Flushes into the caller's transaction.
@@ -172,6 +180,7 @@ class Billing:
         with Session(self._engine) as session:
             found = select(AccountRow.account).where(AccountRow.check_at <= now).order_by(AccountRow.check_at).limit(limit)
             due = session.scalars(found).all()
+        use.forget_old(self._engine, now=now, limit=limit)
         return sum(self._check(account, now) for account in due)
 
     def _check(self, account: str, now: datetime) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from . import snapshot, sync
 from .access import Access, Phase
 from .errors import NoCustomer, UnknownAccount
+from .facts_cache import FactsCache
 from .gateway import Gateway
 from .models import AccountRow
 from .snapshot import Snapshot
@@ -30,6 +31,7 @@ class Desk:
     gateway: Gateway
     rules: Rules
     clock: Clock
+    facts: FactsCache
 
     def row(self) -> AccountRow:
         """The account's row, detached: good for reading.

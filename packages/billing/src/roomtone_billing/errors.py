@@ -5,6 +5,7 @@
     BillingError
     ├── CatalogueError
     │   ├── UnknownPlan             no such plan in the catalogue
+    │   ├── UnknownFeature          no plan of the catalogue names the feature
     │   ├── UnknownPrice            the plan has no price for that interval
     │   ├── UnknownPack             no such pack in the catalogue
     │   └── NotPublished            the price is in the catalogue but not at Stripe
@@ -14,16 +15,25 @@
     ├── AccountError
     │   ├── UnknownAccount          no trial was started and no account opened under that key
     │   ├── AlreadySubscribed       a second checkout would sell a second subscription
+    │   ├── NotEntitled             the use does not fit what the account may use; has the decision
+    │   ├── UnknownOverride         the account has no exception of that id
     │   └── NoCustomer              the account has never been to the checkout
     ├── GatewayError
     │   ├── GatewayUnavailable      worth trying again: network, rate limit, Stripe's own failure
     │   ├── GatewayRefused          not worth trying again: Stripe says the request is wrong
     │   └── MalformedTruth          Stripe answered something this version cannot read
+    ├── EntitlementsUnavailable     the database cannot say what the account may use; refuse
+    ├── KeyReused                   a key stands for something else already
     ├── UnknownEvent                nothing of that id in the inbox or the outbox
     └── DuplicateHandler            two handlers of one event under one name
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .decision import Decision
 
 
 class BillingError(Exception):
@@ -40,6 +50,14 @@ class UnknownPlan(CatalogueError):
     def __init__(self, plan: str, known: tuple[str, ...]) -> None:
         self.plan, self.known = plan, known
         super().__init__(f"there is no plan {plan!r} in the catalogue; it has {', '.join(known) or 'none'}")
+
+
+class UnknownFeature(CatalogueError):
+    """No plan of the catalogue names the feature."""
+
+    def __init__(self, feature: str, known: tuple[str, ...]) -> None:
+        self.feature, self.known = feature, known
+        super().__init__(f"no plan has a feature or limit {feature!r}; the catalogue has {', '.join(known) or 'none'}")
 
 
 class UnknownPrice(CatalogueError):
@@ -114,6 +132,22 @@ class NoCustomer(AccountError):
         super().__init__(f"account {account!r} has no customer at Stripe; its first checkout creates one")
 
 
+class NotEntitled(AccountError):
+    """The use does not fit; `decision` says why and until when."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        super().__init__(f"account {decision.account!r} may not use {decision.amount} of {decision.feature!r}: {decision.reason}")
+
+
+class UnknownOverride(AccountError):
+    """The account has no exception of that id."""
+
+    def __init__(self, account: str, override: int) -> None:
+        self.account, self.override = account, override
+        super().__init__(f"account {account!r} has no exception {override}; `entitlements.overrides()` lists what it has")
+
+
 class GatewayError(BillingError):
     """Stripe could not be asked, or its answer not be used."""
 
@@ -156,3 +190,19 @@ class DuplicateHandler(BillingError):
     def __init__(self, event: str, name: str) -> None:
         self.event, self.name = event, name
         super().__init__(f"{event} has a handler named {name!r} already; pass another name to on(..., name=...)")
+
+
+class EntitlementsUnavailable(BillingError):
+    """What the account may use cannot be found out; nothing may be allowed on a guess."""
+
+    def __init__(self, account: str, reason: str) -> None:
+        self.account, self.reason = account, reason
+        super().__init__(f"the database cannot say what account {account!r} may use ({reason}); refuse, and try again later")
+
+
+class KeyReused(BillingError):
+    """A key that stands for one thing was used for another."""
+
+    def __init__(self, key: str, *, before: str, now: str) -> None:
+        self.key, self.before, self.now = key, before, now
+        super().__init__(f"key {key!r} stands for {before}, not for {now}; take another key for another thing")

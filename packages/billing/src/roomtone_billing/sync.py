@@ -7,6 +7,7 @@ time. What arrives after a ticket was drawn changes the account's mark, and leav
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,6 +35,7 @@ class Rules:
     catalogue: Catalogue
     grace: GracePolicy
     retry: RetryPolicy
+    written: Callable[[str], None] = lambda _: None  # told of each account whose new truth is committed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +123,7 @@ def write(engine: Engine, ticket: Ticket, truth: Snapshot, *, rules: Rules, now:
             .where(InboxRow.account == ticket.account, InboxRow.state == inbox.State.marked, InboxRow.mark <= ticket.mark)
             .values(state=inbox.State.done, error=None)
         )
+    rules.written(ticket.account)
     return True
 
 
@@ -153,10 +156,12 @@ def settle_phase(session: Session, row: AccountRow, *, rules: Rules, now: dateti
 
 def access_of(row: AccountRow, *, rules: Rules, now: datetime) -> Access:
     """The access of a row's account."""
-    trial = None
-    if row.trial_plan and row.trial_interval and row.trial_started_at and row.trial_until:
-        trial = Trial(
-            plan_key=row.trial_plan, interval=Interval(row.trial_interval), started_at=row.trial_started_at, until=row.trial_until
-        )
     truth = snapshot.from_json(row.snapshot) if row.snapshot else None
-    return decide(row.account, trial=trial, snapshot=truth, catalogue=rules.catalogue, policy=rules.grace, now=now)
+    return decide(row.account, trial=trial_of(row), snapshot=truth, catalogue=rules.catalogue, policy=rules.grace, now=now)
+
+
+def trial_of(row: AccountRow) -> Trial | None:
+    """The local trial of a row's account, also one that is over."""
+    if not (row.trial_plan and row.trial_interval and row.trial_started_at and row.trial_until):
+        return None
+    return Trial(plan_key=row.trial_plan, interval=Interval(row.trial_interval), started_at=row.trial_started_at, until=row.trial_until)

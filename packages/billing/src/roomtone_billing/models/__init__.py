@@ -1,7 +1,22 @@
 """The rows of this package, a file per topic."""
 
 from .accounts import AccountRow
+from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
 from .row import Counter, Document, Instant, Row, metadata
 
-__all__ = ["AccountRow", "Counter", "Document", "HandledRow", "InboxRow", "Instant", "OutboxRow", "Row", "metadata"]
+__all__ = [
+    "AccountRow",
+    "Counter",
+    "Document",
+    "HandledRow",
+    "HoldRow",
+    "InboxRow",
+    "Instant",
+    "OutboxRow",
+    "OverrideRow",
+    "Row",
+    "UseRow",
+    "UsedRow",
+    "metadata",
+]
