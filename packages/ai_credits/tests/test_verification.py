@@ -2,6 +2,7 @@ import uuid
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from roomtone_ai_credits import AiCredits, Usage, Verification, errors, schema
 
@@ -114,3 +115,25 @@ def test_credit_that_left_an_account_and_arrived_nowhere_is_noticed(card):
 
     engine.dispose()
     assert "30 more left accounts by transfers than came into others" in str(mismatch.value)
+
+
+def test_history_of_an_account_that_is_gone_is_noticed(card):
+    engine = create_engine("sqlite://")
+    schema.upgrade(engine)
+    ledger = AiCredits(engine, rate_card=card)
+    ledger.grant(None, "a", amount=100, key="k")
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM credits_account"))
+
+    with pytest.raises(errors.LedgerMismatch) as mismatch:
+        ledger.verify()
+
+    engine.dispose()
+    assert "account 'number 1': credits_entry has rows of it, but there is no such account" in mismatch.value.findings
+
+
+def test_an_account_cannot_be_deleted(postgres_engine, card):
+    AiCredits(postgres_engine, rate_card=card).grant(None, "stays", amount=1, key="k")
+
+    with pytest.raises(DBAPIError, match="append-only"), postgres_engine.begin() as connection:
+        connection.execute(text("DELETE FROM credits_account WHERE account = 'stays'"))

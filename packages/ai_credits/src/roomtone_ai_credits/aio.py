@@ -25,6 +25,7 @@ from .verbs import Verbs
 P = ParamSpec("P")
 A = TypeVar("A")
 THREADS = 8
+MANY = 32
 
 
 def _awaited(verb: Callable[Concatenate[Verbs, P], Act[A]]) -> Callable[Concatenate[AsyncAiCredits, P], Awaitable[A]]:
@@ -164,7 +165,7 @@ class AsyncAiCredits:
     async def _serve(self, account: str) -> None:
         waiting = self._waiting[account]
         while waiting:
-            batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_MAX))]
+            batch = [waiting.popleft() for _ in range(_batch_size(len(waiting)))]
             outcomes = await self._in_thread(self.credits.carry_out_all, account, [ticket.act for ticket in batch])
             for ticket, outcome in zip(batch, outcomes, strict=True):
                 ticket.resolve(outcome)
@@ -172,6 +173,11 @@ class AsyncAiCredits:
 
     async def _in_thread(self, work: Callable[P, A], *args: P.args, **kwargs: P.kwargs) -> A:
         return await asyncio.get_running_loop().run_in_executor(self._pool, functools.partial(work, *args, **kwargs))
+
+
+def _batch_size(waiting: int) -> int:
+    # Of many the later half goes into the next transaction: while the database commits that one, those of this one ask for more.
+    return min(waiting if waiting < MANY else (waiting + 1) // 2, BATCH_MAX)
 
 
 class _Ticket:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from .copies import changed
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import IdempotencyConflict
 from .holds import Hold, HoldState
 from .limits import Limit, Tally
 from .lots import PRIORITY, Lot, LotKind, take
+from .marks import Mark
 from .notices import Alert, Event, EventKind, TopUp
 from .periods import Allowance
 from .pricing import NANO_PER_MICRO
@@ -55,7 +57,10 @@ class Books:
     """How many open holds there are beside those in `holds`."""
     other_holds_end_at: datetime | None = None
     """When the first of those ends."""
-    _hold_ids: dict[str, str] = field(default_factory=dict)
+    hold_ids: dict[str, str] = field(default_factory=dict)
+    """The ids of the holds in `holds`, by key."""
+    open_count: int = 0
+    """How many of them promise credit."""
 
     @property
     def balance(self) -> int:
@@ -84,7 +89,7 @@ class Books:
     @property
     def open_hold_count(self) -> int:
         """How many holds promise credit."""
-        return self.other_holds + len(self.open_holds)
+        return self.other_holds + self.open_count
 
     @property
     def next_grant_at(self) -> datetime | None:
@@ -106,11 +111,12 @@ class Books:
 
     def live_lots(self) -> list[Lot]:
         """Lots that have begun and have not expired, soonest burnt first."""
-        return sorted((lot for lot in self.lots.values() if lot.is_live(self.now)), key=Lot.burn_order)
+        live = [lot for lot in self.lots.values() if lot.is_live(self.now)]
+        return sorted(live, key=Lot.burn_order) if len(live) > 1 else live
 
     def lots_for(self, model: str | None, feature: str | None) -> list[Lot]:
         """The live lots that pay for such a use, soonest burnt first; without model and feature, those that pay for any."""
-        return [lot for lot in self.live_lots() if lot.pays(model, feature)]
+        return [lot for lot in self.live_lots() if not lot.is_restricted or lot.pays(model, feature)]
 
     def price(self, nano: int) -> int:
         """Return the whole micro-credits of an exact price, and carry the rest to the next charge."""
@@ -119,8 +125,10 @@ class Books:
 
     def keep(self, hold: Hold) -> None:
         """Put a hold into the books, in the place of what it was before."""
+        before = self.holds.get(hold.id)
+        self.open_count += (hold.state is HoldState.open) - (before is not None and before.state is HoldState.open)
         self.holds[hold.id] = hold
-        self._hold_ids[hold.key] = hold.id
+        self.hold_ids[hold.key] = hold.id
 
     def give_back(self, hold: Hold, slices: Mapping[int, int]) -> None:
         """Let go of what a hold promises: to the open hold it was taken from, or else to everybody."""
@@ -135,7 +143,7 @@ class Books:
         """Count credit as held, or with a negative amount as no longer held."""
         for key in tallies:
             tally = self.tallies[key]
-            self.tallies[key] = replace(tally, held=tally.held + amount)
+            self.tallies[key] = changed(tally, held=tally.held + amount)
 
     def tell(self, kind: EventKind, **data: Any) -> None:  # Any: each kind of event has facts of its own
         """Write down something the host is to be told."""
@@ -144,7 +152,7 @@ class Books:
 
     def hold_of(self, key: str) -> Hold | None:
         """Return the hold with `key`, whatever became of it; None when there is none among those loaded."""
-        return self.holds.get(self._hold_ids.get(key, ""))
+        return self.holds.get(self.hold_ids.get(key, ""))
 
     def replayed(self, key: str, fingerprint: str) -> Entry | None:
         """Return the entry already booked under `key`, None when there is none. Raises: IdempotencyConflict."""
@@ -153,36 +161,24 @@ class Books:
             raise IdempotencyConflict(self.account, key)
         return entry
 
-    def mark(self) -> Books:
-        """Return a copy to go back to with `undo`."""
-        return replace(
-            self,
-            lots=dict(self.lots),
-            holds=dict(self.holds),
-            allowances=list(self.allowances),
-            limits=dict(self.limits),
-            tallies=dict(self.tallies),
-            events=list(self.events),
-            entries=list(self.entries),
-            past=dict(self.past),
-            _hold_ids=dict(self._hold_ids),
-        )
+    def mark(self) -> Mark:
+        """Note the state to go back to with `undo`."""
+        return Mark.of(self)
 
-    def undo(self, mark: Books) -> None:
-        """Go back to a mark."""
-        for name in mark.__slots__:
-            setattr(self, name, getattr(mark, name))
+    def undo(self, mark: Mark) -> None:
+        """Go back to a mark, which serves once: the books are made of it."""
+        mark.restore(self)
 
     def post(self, kind: EntryKind, key: str, postings: Iterable[Posting], note: Note | None = None) -> Entry:
         """Move credits as `postings` say, and record it. They must sum to zero."""
-        postings = tuple(posting for posting in postings if posting.amount)
-        assert sum(posting.amount for posting in postings) == 0, postings
+        postings = tuple([posting for posting in postings if posting.amount])
+        assert sum([posting.amount for posting in postings]) == 0, postings
         amount = 0
         for posting in postings:
             if posting.book is Book.lot:
                 assert posting.lot is not None
                 lot = self.lots[posting.lot]
-                self.lots[posting.lot] = replace(lot, remaining=lot.remaining + posting.amount)
+                self.lots[posting.lot] = changed(lot, remaining=lot.remaining + posting.amount)
             elif posting.book is Book.debt:
                 self.debt -= posting.amount
             else:
@@ -205,14 +201,14 @@ class Books:
     def open_lot(self, lot: Lot) -> int:
         """Give a lot its number and return that; a posting fills it."""
         self.lot_count += 1
-        self.lots[self.lot_count] = replace(lot, number=self.lot_count)
+        self.lots[self.lot_count] = changed(lot, number=self.lot_count)
         return self.lot_count
 
     def promise(self, slices: Mapping[int, int], sign: int = 1) -> None:
         """Mark credit of lots as held (`sign` 1) or free again (-1)."""
         for number, amount in slices.items():
             lot = self.lots[number]
-            self.lots[number] = replace(lot, held=lot.held + sign * amount)
+            self.lots[number] = changed(lot, held=lot.held + sign * amount)
 
     def mature(self, now: datetime) -> None:
         """Bring the account up to `now`: each hold, lot and month ends at its own instant, in order.
@@ -240,7 +236,7 @@ class Books:
             if hold.expires_at <= self.now:
                 self.count_held(hold.limits, -hold.amount)
                 self.give_back(hold, hold.slices)
-                self.keep(replace(hold, state=HoldState.expired, slices={}))
+                self.keep(changed(hold, state=HoldState.expired, slices={}))
 
     def _expire_lots(self) -> None:
         for number in [lot.number for lot in sorted(self._dead_lots(), key=Lot.burn_order)]:
@@ -252,7 +248,7 @@ class Books:
                 sides.append(Posting(book=Book.expired, amount=lot.free - kept))
                 self.post(EntryKind.expiry, f"expiry:{self.seq + 1}", sides)
             if not self.lots[number].remaining:
-                self.lots[number] = replace(self.lots[number], is_done=True)
+                self.lots[number] = changed(self.lots[number], is_done=True)
 
     def _dead_lots(self) -> list[Lot]:
         return [lot for lot in self.lots.values() if lot.is_dead(self.now) and not (lot.is_done and not lot.remaining)]

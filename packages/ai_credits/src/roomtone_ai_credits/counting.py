@@ -12,6 +12,8 @@ _ORDER = {scope: place for place, scope in enumerate(Scope)}
 
 def applying(books: Books, use: Use) -> list[tuple[Limit, Tally]]:
     """The limits such a use is counted in, widest scope first, and what each has counted."""
+    if not books.limits:
+        return []
     whose = subjects(use)
     found: dict[str, Limit] = {}
     for (name, subject), limit in books.limits.items():

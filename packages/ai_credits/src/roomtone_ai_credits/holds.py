@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from .copies import changed
 from .errors import InsufficientCredits, TooManyHolds
 from .limits import Limit
 from .lots import Lot
@@ -70,7 +71,7 @@ class Hold:
         """Return this hold with more credit of lots, or less with `sign` -1."""
         slices = {number: self.slices.get(number, 0) + sign * more.get(number, 0) for number in (*self.slices, *more)}
         kept = {number: amount for number, amount in slices.items() if amount}
-        return replace(self, slices=kept, amount=self.amount + sign * sum(more.values()))
+        return changed(self, slices=kept, amount=self.amount + sign * sum(more.values()))
 
     def affordable(self, prompt: Usage, *, most: int) -> int:
         """Return how many output tokens it covers after `prompt`, at most `most`: what to pass as `max_tokens`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
+
+from .copies import changed
 
 ROLLING_SLOTS = 60
 EACH = ""
@@ -150,7 +152,7 @@ class Tally:
         slot = limit.slot(now).isoformat()
         spent = {**self.spent, slot: self.spent.get(slot, 0) + amount}
         kept = {at: part for at, part in spent.items() if at == slot or limit.counts(datetime.fromisoformat(at), now)}
-        return replace(self, spent=kept, before=self.before + sum(spent.values()) - sum(kept.values()))
+        return changed(self, spent=kept, before=self.before + sum(spent.values()) - sum(kept.values()))
 
 
 def tally_key(name: str, subject: str) -> str:

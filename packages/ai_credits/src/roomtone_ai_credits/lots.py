@@ -96,9 +96,9 @@ class Lot:
 
 
 def take(lots: Iterable[Lot], amount: int) -> dict[int, int]:
-    """Choose up to `amount` of the lots' free credit in burn order: lot number to micro-credits, no zeros."""
+    """Choose up to `amount` of the free credit of lots that come in burn order: lot number to micro-credits, no zeros."""
     chosen: dict[int, int] = {}
-    for lot in sorted(lots, key=Lot.burn_order):
+    for lot in lots:
         if amount <= 0:
             break
         if part := min(lot.free, amount):

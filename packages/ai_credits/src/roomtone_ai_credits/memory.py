@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,7 +77,7 @@ class MemoryLedger:
                 models.HOLD: [records.from_hold(number, hold) for hold in kept.holds.values()],
                 models.ALLOWANCE: [records.from_allowance(number, allowance) for allowance in books.allowances],
                 models.ENTRY: [records.from_entry(number, entry) for entry in entries],
-                models.POSTING: [side for entry in entries for side in records.from_postings(number, entry)],
+                models.POSTING: [_posting(number, line) for entry in entries for line in records.from_postings(entry)],
                 models.LIMIT: [records.from_limit(number, limit) for limit in books.limits.values()],
                 models.TALLY: [records.from_tally(number, tally) for tally in books.tallies.values()],
                 models.EVENT: [records.from_event(number, event) for event in kept.events],
@@ -87,10 +87,26 @@ class MemoryLedger:
                     connection.execute(insert(table), values)
 
 
+def _posting(number: int, line: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(models.POSTING.columns.keys(), (number, *line), strict=True))
+
+
 def _open(kept: _Kept, needs: Needs) -> Books:
     """What a database would load for these acts."""
-    books = kept.books.mark()
-    books.entries, books.events, books.holds, books.past, books._hold_ids = [], [], {}, {}, {}
+    whole = kept.books
+    books = replace(
+        whole,
+        lots=dict(whole.lots),
+        allowances=list(whole.allowances),
+        limits=dict(whole.limits),
+        tallies=dict(whole.tallies),
+        entries=[],
+        events=[],
+        holds={},
+        past={},
+        hold_ids={},
+        open_count=0,
+    )
     wanted = {hold.id for hold in kept.open_holds.values() if hold.expires_at <= needs.now}
     wanted.update(kept.hold_ids[key] for key in needs.hold_keys if key in kept.hold_ids)
     wanted.update(hold_id for hold_id in needs.hold_ids if hold_id in kept.holds)

@@ -118,7 +118,7 @@ class HoldRow(Row):
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id))
+    account_id: Mapped[int] = mapped_column(BigInteger)
     key: Mapped[str] = mapped_column(String(200))
     digest: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(10))
@@ -211,7 +211,7 @@ class EntryRow(Row):
     __tablename__ = "credits_entry"
     __table_args__ = (UniqueConstraint("account_id", "key"),)
 
-    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(400))
     kind: Mapped[str] = mapped_column(String(20))
@@ -238,7 +238,7 @@ class PostingRow(Row):
 
     __tablename__ = "credits_posting"
 
-    account_id: Mapped[int] = mapped_column(BigInteger, ForeignKey(AccountRow.id), primary_key=True)
+    account_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     side: Mapped[int] = mapped_column(Integer, primary_key=True)
     book: Mapped[str] = mapped_column(String(20))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import timedelta
 
 from . import amount as amounts
@@ -11,6 +10,7 @@ from . import counting, inputs, reservation
 from .acts import Act
 from .asking import Asking, once
 from .books import Books
+from .copies import changed
 from .digest import digest
 from .entries import Entry, Note
 from .errors import IdempotencyConflict, UnknownCharge, UnknownHold
@@ -50,7 +50,7 @@ class Outgoing(Asking):
         Raises: InsufficientCredits, LimitReached, TooManyHolds, UnknownModel, UnknownHold, IdempotencyConflict.
         """
         draft = self._draft(account, model=model, estimate=estimate, key=key, user=user, feature=feature, team=team, api_key=api_key)
-        draft = replace(draft, parent_id=parent)
+        draft = changed(draft, parent_id=parent)
         least = draft.rate.cost(at_least) if at_least is not None else None
         lasts = timedelta(seconds=self._hold_ttl_s if ttl_s is None else inputs.ttl(ttl_s))
         entry_key = charge_key(key)
@@ -63,7 +63,7 @@ class Outgoing(Asking):
                 return known
             if parent is not None:
                 _held(books, parent)
-            new = replace(draft, id=known.id if known else draft.id, held_at=books.now, expires_at=books.now + lasts)
+            new = changed(draft, id=known.id if known else draft.id, held_at=books.now, expires_at=books.now + lasts)
             return reservation.reserve(books, new, open_holds_max=self._open_holds_max, at_least=least)
 
         held = (parent,) if parent is not None else ()
@@ -159,7 +159,7 @@ class Outgoing(Asking):
             settled = reservation.settle(books, hold, nano, note, overrun=policy, overdraft_max=self._overdraft_max)
             if usage is None and not settled.replayed:
                 books.tell(EventKind.unreported, hold_id=hold.id, charged=settled.charged)
-            return replace(settled, is_estimated=usage is None)
+            return settled if usage else changed(settled, is_estimated=True)
 
         return Act(plan=plan, hold_ids=(hold_id,))
 

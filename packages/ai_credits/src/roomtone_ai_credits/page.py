@@ -65,17 +65,20 @@ class Loaded:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """Rows to write. Entries, postings and events are new; the others are new or take the place of what they were.
+    """Rows to write. What changed of rows that were loaded is apart, with their keys and what may change alone.
 
     Attributes:
         account: all its columns but its number.
+        postings: seq, side, book, lot and amount of each.
     """
 
     account: dict[str, Any]
     entries: list[dict[str, Any]]
-    postings: list[dict[str, Any]]
+    postings: list[tuple[int, int, str, int | None, int]]
     lots: list[dict[str, Any]]
+    changed_lots: list[dict[str, Any]]
     holds: list[dict[str, Any]]
+    changed_holds: list[dict[str, Any]]
     allowances: list[dict[str, Any]]
     limits: list[dict[str, Any]]
     tallies: list[dict[str, Any]]
@@ -96,7 +99,7 @@ class Page:
     def is_changed(self) -> bool:
         """Whether there is anything to write."""
         books, before = self.books, self._before
-        if books.entries or books.next_change_at != self._due_at:
+        if books.entries or books.events or books.next_change_at != self._due_at:
             return True
         return any(getattr(books, name) != getattr(before, name) for name in _KEPT)
 
@@ -105,12 +108,16 @@ class Page:
         books, before = self.books, self._before
         known = len(before.allowances)
         changed = [new for old, new in zip(before.allowances, books.allowances, strict=False) if old != new]
+        lots = [lot for number, lot in books.lots.items() if before.lots.get(number) is not lot]
+        holds = [hold for hold_id, hold in books.holds.items() if before.holds.get(hold_id) is not hold]
         return Changes(
             account=records.from_books(books),
             entries=[records.from_entry(account_id, entry) for entry in books.entries],
-            postings=[side for entry in books.entries for side in records.from_postings(account_id, entry)],
-            lots=[records.from_lot(account_id, lot) for number, lot in books.lots.items() if before.lots.get(number) is not lot],
-            holds=[records.from_hold(account_id, hold) for hold_id, hold in books.holds.items() if before.holds.get(hold_id) is not hold],
+            postings=[line for entry in books.entries for line in records.from_postings(entry)],
+            lots=[records.from_lot(account_id, lot) for lot in lots if lot.number not in before.lots],
+            changed_lots=[records.from_changed_lot(lot) for lot in lots if lot.number in before.lots],
+            holds=[records.from_hold(account_id, hold) for hold in holds if hold.id not in before.holds],
+            changed_holds=[records.from_changed_hold(hold) for hold in holds if hold.id in before.holds],
             allowances=[records.from_allowance(account_id, allowance) for allowance in [*changed, *books.allowances[known:]]],
             limits=[records.from_limit(account_id, limit) for key, limit in books.limits.items() if before.limits.get(key) is not limit],
             tallies=[records.from_tally(account_id, tally) for key, tally in books.tallies.items() if before.tallies.get(key) is not tally],
@@ -147,4 +154,4 @@ def _open(account: str, loaded: Loaded, now: datetime) -> Books:
     return books
 
 
-_KEPT = ("lots", "holds", "allowances", "limits", "tallies", "alerts", "top_up", "events")
+_KEPT = ("lots", "holds", "allowances", "limits", "tallies", "alerts", "top_up")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Protocol
@@ -30,11 +30,14 @@ CREATE = """
 INSERT INTO credits_account (account, seq, lot_count, balance, debt, held, matured_at)
 VALUES (%(account)s, 0, 0, 0, 0, 0, %(now)s) ON CONFLICT (account) DO NOTHING RETURNING id
 """
-SAVE = "SELECT credits_save(%(account_id)s, %(changes)s::json)"
+SAVE = (
+    "SELECT credits_save(%(account_id)s, %(account)s::json, %(entries)s::json, %(seqs)s::bigint[], %(sides)s::int[], %(books)s::text[], "
+    "%(lots)s::bigint[], %(amounts)s::bigint[], %(rest)s::json)"
+)
 # One statement sees what was committed when it began: a stricter level would not see what was committed while it waited for the lock.
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; "
 
-_PARTS = tuple(field.name for field in fields(Changes))
+_REST = tuple(field.name for field in fields(Changes) if field.name not in {"account", "entries", "postings"})
 _TIMES = {
     "account": ("matured_at", "next_change_at", "next_grant_at"),
     "lots": ("granted_at", "effective_at", "expires_at"),
@@ -89,4 +92,30 @@ def create(send: Send, needs: Needs) -> int | None:
 
 def saving(account_id: int, changes: Changes) -> dict[str, Any]:
     """The parameters of SAVE, which writes what changed."""
-    return {"account_id": account_id, "changes": json.dumps({part: getattr(changes, part) for part in _PARTS}, default=datetime.isoformat)}
+    seqs, sides, books, lots, amounts = zip(*changes.postings, strict=True) if changes.postings else ((),) * 5
+    rest = {name: rows for name in _REST if (rows := getattr(changes, name))}
+    return {
+        "account_id": account_id,
+        "account": _json(changes.account),
+        "entries": _json([_without_none(row) for row in changes.entries]) if changes.entries else None,
+        "seqs": _array(seqs),
+        "sides": _array(sides),
+        "books": _array(books),
+        "lots": _array(lots),
+        "amounts": _array(amounts),
+        "rest": _json(rest) if rest else None,
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, default=datetime.isoformat)
+
+
+def _without_none(row: Mapping[str, Any]) -> dict[str, Any]:
+    # What is not there the server reads as NULL, and more quickly.
+    return {name: value for name, value in row.items() if value is not None}
+
+
+def _array(values: Sequence[int | str | None]) -> str:
+    """Write numbers and names of books as the server reads arrays, at once instead of one by one."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"

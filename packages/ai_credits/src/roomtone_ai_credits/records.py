@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -16,6 +18,21 @@ from .notices import Event, EventKind, TopUp
 from .periods import Allowance
 from .pricing import ModelRate
 from .usage import Usage
+
+
+# Hundreds of holds were made at the same few prices.
+@functools.lru_cache(maxsize=256)
+def _written(rate: ModelRate) -> Mapping[str, Any]:
+    return rate.model_dump(exclude_defaults=True)
+
+
+def _rate(written: Mapping[str, Any]) -> ModelRate:
+    return _read_rate(json.dumps(written))
+
+
+@functools.lru_cache(maxsize=256)
+def _read_rate(written: str) -> ModelRate:
+    return ModelRate.model_validate_json(written)
 
 
 # Any below: the columns of a row have many types.
@@ -62,6 +79,17 @@ def from_lot(account_id: int, lot: Lot) -> dict[str, Any]:
     }
 
 
+def from_changed_lot(lot: Lot) -> dict[str, Any]:
+    """Write what may change of a lot."""
+    return {
+        "number": lot.number,
+        "remaining": lot.remaining,
+        "held": lot.held,
+        "expires_at": lot.expires_at,
+        "is_open": lot.is_open,
+    }
+
+
 def to_hold(account: str, row: Mapping[str, Any]) -> Hold:
     """Read a hold."""
     return Hold(
@@ -69,7 +97,7 @@ def to_hold(account: str, row: Mapping[str, Any]) -> Hold:
         state=HoldState(row["state"]),
         # JSON has only text as keys.
         slices={int(number): amount for number, amount in row["slices"].items()},
-        rate=ModelRate.model_validate(row["rate"]),
+        rate=_rate(row["rate"]),
         estimate=Usage(**row["estimate"]),
         user=row["used_by"],
         limits=tuple(row["limits"]),
@@ -81,13 +109,33 @@ def from_hold(account_id: int, hold: Hold) -> dict[str, Any]:
     """Write a hold."""
     return {
         "account_id": account_id,
-        "state": hold.state.value,
-        "slices": {str(number): amount for number, amount in hold.slices.items()},
-        "rate": hold.rate.model_dump(exclude_defaults=True),
+        "key": hold.key,
+        "digest": hold.digest,
         "estimate": hold.estimate.used(),
+        "model": hold.model,
         "used_by": hold.user,
+        "feature": hold.feature,
+        "team": hold.team,
+        "api_key": hold.api_key,
+        **from_changed_hold(hold),
+    }
+
+
+def from_changed_hold(hold: Hold) -> dict[str, Any]:
+    """Write what may change of a hold."""
+    return {
+        "id": hold.id,
+        "state": hold.state.value,
+        "amount": hold.amount,
+        "slices": {str(number): amount for number, amount in hold.slices.items()},
+        "held_at": hold.held_at,
+        "expires_at": hold.expires_at,
+        "rate": _written(hold.rate),
+        "card_version": hold.card_version,
+        "charged": hold.charged,
+        "is_late": hold.is_late,
+        "parent_id": hold.parent_id,
         "limits": list(hold.limits),
-        **{name: getattr(hold, name) for name in _HOLD},
     }
 
 
@@ -117,13 +165,28 @@ def to_entries(rows: Sequence[Mapping[str, Any]], sides: Sequence[Mapping[str, A
 
 def from_entry(account_id: int, entry: Entry) -> dict[str, Any]:
     """Write an entry."""
+    note = entry.note
     return {
         "account_id": account_id,
+        "seq": entry.seq,
+        "key": entry.key,
         "kind": entry.kind.value,
-        "used_by": entry.note.user,
-        "limits": list(entry.note.limits) or None,
-        **{name: getattr(entry, name) for name in _ENTRY},
-        **{name: getattr(entry.note, name) for name in _NOTE},
+        "at": entry.at,
+        "amount": entry.amount,
+        "balance_after": entry.balance_after,
+        "digest": note.digest,
+        "reason": note.reason,
+        "actor": note.actor,
+        "hold_id": note.hold_id,
+        "model": note.model,
+        "feature": note.feature,
+        "used_by": note.user,
+        "card_version": note.card_version,
+        "usage": note.usage,
+        "priced_nano": note.priced_nano,
+        "team": note.team,
+        "api_key": note.api_key,
+        "limits": list(note.limits) or None,
     }
 
 
@@ -132,12 +195,9 @@ def to_posting(row: Mapping[str, Any]) -> Posting:
     return Posting(book=Book(row["book"]), amount=row["amount"], lot=row["lot"])
 
 
-def from_postings(account_id: int, entry: Entry) -> list[dict[str, Any]]:
-    """Write the postings of an entry."""
-    return [
-        {"account_id": account_id, "seq": entry.seq, "side": side, "book": posting.book.value, "lot": posting.lot, "amount": posting.amount}
-        for side, posting in enumerate(entry.postings)
-    ]
+def from_postings(entry: Entry) -> list[tuple[int, int, str, int | None, int]]:
+    """Write the postings of an entry: seq, side, book, lot and amount."""
+    return [(entry.seq, side, posting.book.value, posting.lot, posting.amount) for side, posting in enumerate(entry.postings)]
 
 
 def to_limit(row: Mapping[str, Any]) -> Limit:

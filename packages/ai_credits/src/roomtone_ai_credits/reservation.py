@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from . import counting
 from .books import Books
+from .copies import changed
 from .entries import Book, Entry, EntryKind, Note, Posting
 from .errors import InsufficientCredits, TooManyHolds
 from .holds import Explanation, Hold, HoldState, Overrun, Settlement
@@ -46,7 +46,7 @@ def reserve(books: Books, hold: Hold, *, open_holds_max: int, at_least: int | No
         books.count_held(parent.limits, parent.amount)
     limits = counting.keys(books, hold)
     books.count_held(limits, amount)
-    hold = replace(hold, state=HoldState.open, amount=amount, slices=slices, limits=limits)
+    hold = changed(hold, state=HoldState.open, amount=amount, slices=slices, limits=limits)
     books.keep(hold)
     return hold
 
@@ -66,7 +66,7 @@ def grow(books: Books, hold: Hold, amount: int, *, expires_at: datetime) -> Hold
     parts = take(books.lots_for(hold.model, hold.feature), more)
     books.promise(parts)
     books.count_held(hold.limits, more)
-    grown = replace(hold.with_slices(parts), expires_at=max(hold.expires_at, expires_at))
+    grown = changed(hold.with_slices(parts), expires_at=max(hold.expires_at, expires_at))
     books.keep(grown)
     return grown
 
@@ -101,11 +101,11 @@ def settle(books: Books, hold: Hold, nano: int, note: Note, *, overrun: Overrun 
     sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
     sides += [Posting(book=Book.debt, amount=-short), Posting(book=Book.consumed, amount=cost)]
     limits = counting.spend(books, hold, cost)
-    books.post(EntryKind.charge, charge_key(hold.key), sides, replace(note, priced_nano=nano, limits=limits))
+    books.post(EntryKind.charge, charge_key(hold.key), sides, changed(note, priced_nano=nano, limits=limits))
     given_up = _write_off(books, hold, short, overrun, overdraft_max)
     if short:
         books.tell(EventKind.overrun, hold_id=hold.id, debt=short - given_up, written_off=given_up)
-    books.keep(replace(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late))
+    books.keep(changed(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late))
     books.tidy()
     return Settlement(hold_id=hold.id, charged=cost, debt=short - given_up, written_off=given_up, is_late=is_late)
 
@@ -114,7 +114,8 @@ def charge(books: Books, nano: int, *, key: str, note: Note) -> Settlement:
     """Charge `nano` nano-credits at once. Raises: InsufficientCredits, LimitReached."""
     carried = books.carry_nano
     cost = books.price(nano)
-    available = books.available_to(note.model, note.feature)
+    lots = books.lots_for(note.model, note.feature)
+    available = sum([lot.free for lot in lots]) - books.debt
     try:
         if cost > max(available, 0):
             raise InsufficientCredits(books.account, needed=cost, available=available, next_grant_at=books.next_grant_at)
@@ -122,9 +123,8 @@ def charge(books: Books, nano: int, *, key: str, note: Note) -> Settlement:
     except InsufficientCredits:
         books.carry_nano = carried
         raise
-    parts = take(books.lots_for(note.model, note.feature), cost)
-    sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
-    note = replace(note, priced_nano=nano, limits=counting.spend(books, note, cost))
+    sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in take(lots, cost).items()]
+    note = changed(note, priced_nano=nano, limits=counting.spend(books, note, cost))
     books.post(EntryKind.charge, key, [*sides, Posting(book=Book.consumed, amount=cost)], note)
     return Settlement(charged=cost)
 
@@ -134,7 +134,7 @@ def release(books: Books, hold: Hold) -> Hold:
     if hold.state is HoldState.open:
         books.count_held(hold.limits, -hold.amount)
         books.give_back(hold, hold.slices)
-        hold = replace(hold, state=HoldState.released, slices={})
+        hold = changed(hold, state=HoldState.released, slices={})
         books.keep(hold)
         books.tidy()
     return hold
@@ -146,7 +146,7 @@ def reverse(books: Books, charge: Entry, *, written_off: int, key: str, note: No
     The part that had become debt lowers today's debt; if that was paid since, it comes back as a refund lot without expiry. What was
     written off does not come back. Limits go on counting the charge: the work was done.
     """
-    sides = [replace(posting, amount=-posting.amount) for posting in charge.postings if posting.book is not Book.debt]
+    sides = [changed(posting, amount=-posting.amount) for posting in charge.postings if posting.book is not Book.debt]
     sides.append(Posting(book=Book.written_off, amount=written_off))
     indebted = -sum(posting.amount for posting in charge.postings if posting.book is Book.debt) - written_off
     forgiven = min(indebted, books.debt)
@@ -155,7 +155,7 @@ def reverse(books: Books, charge: Entry, *, written_off: int, key: str, note: No
         number = books.open_lot(Lot(kind=LotKind.refund, granted=indebted - forgiven, granted_at=books.now))
         sides.append(Posting(book=Book.lot, lot=number, amount=indebted - forgiven))
     done = charge.note
-    note = replace(note, model=done.model, feature=done.feature, user=done.user, team=done.team, api_key=done.api_key)
+    note = changed(note, model=done.model, feature=done.feature, user=done.user, team=done.team, api_key=done.api_key)
     entry = books.post(EntryKind.reversal, key, sides, note)
     books.tidy()
     return entry
@@ -183,7 +183,8 @@ def _paid_from(books: Books, hold: Hold, cost: int) -> dict[int, int]:
     if hold.state is HoldState.open:
         books.count_held(hold.limits, -hold.amount)
     books.promise(parts, -1)
-    books.give_back(hold, {number: left for number, held in hold.slices.items() if (left := held - parts.get(number, 0))})
+    if left_over := {number: left for number, held in hold.slices.items() if (left := held - parts.get(number, 0))}:
+        books.give_back(hold, left_over)
     parent, rest = _parent(books, hold), cost - sum(parts.values())
     if rest and parent is not None and parent.state is HoldState.open:
         more = _part(_payable(books, parent, hold), rest)
@@ -192,7 +193,9 @@ def _paid_from(books: Books, hold: Hold, cost: int) -> dict[int, int]:
         books.count_held(parent.limits, -sum(more.values()))
         parts = {number: parts.get(number, 0) + more.get(number, 0) for number in (*parts, *more)}
         rest -= sum(more.values())
-    spare = [replace(lot, held=lot.held + parts.get(lot.number, 0)) for lot in books.lots_for(hold.model, hold.feature)]
+    if not rest:
+        return parts
+    spare = [changed(lot, held=lot.held + parts.get(lot.number, 0)) for lot in books.lots_for(hold.model, hold.feature)]
     for number, part in take(spare, rest).items():
         parts[number] = parts.get(number, 0) + part
     return parts

@@ -85,9 +85,15 @@ def create(ask: Ask, needs: Needs) -> int:
 
 def save(write: Write, account_id: int, changes: Changes) -> None:
     """Write what changed."""
-    for name, (statement, table) in _WRITE.items():
+    if changes.postings:
+        write(_WRITE_POSTINGS, [(account_id, *line) for line in changes.postings])
+    for name, (statement, columns) in _WRITE.items():
         if rows := getattr(changes, name):
-            write(statement, [_values(table, row) for row in rows])
+            write(statement, [tuple([_encode(row.get(column)) for column in columns]) for row in rows])
+    for name, (statement, columns) in _CHANGE.items():
+        if rows := getattr(changes, name):
+            mine = {"account_id": account_id}
+            write(statement, [tuple([_encode({**row, **mine}[column]) for column in columns]) for row in rows])
     account = {**changes.account, "id": account_id}
     write(_UPDATE, [(*(_encode(account[name]) for name in _SUMS), account_id)])
 
@@ -100,10 +106,6 @@ def _rows(ask: Ask, table: Table, which: str, values: tuple[Any, ...]) -> list[M
         for name, read in decode:
             row[name] = read(row[name])
     return list(found)
-
-
-def _values(table: Table, row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(_encode(row.get(name)) for name in _SELECT[table.name][0])
 
 
 def _encode(value: object) -> object:
@@ -149,12 +151,17 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _put(table: Table, *, key: str = "", changing: tuple[str, ...] = ()) -> tuple[str, Table]:
+def _put(table: Table, *, key: str = "", changing: tuple[str, ...] = ()) -> tuple[str, Sequence[str]]:
     names = _names(table)
     statement = f"INSERT INTO {table.name} ({_quoted(names)}) VALUES ({', '.join('?' for _ in names)})"  # noqa: S608  # our own tables' names
     if changing:
         statement += f" ON CONFLICT ({key}) DO UPDATE SET " + ", ".join(f'"{name}" = excluded."{name}"' for name in changing)
-    return statement, table
+    return statement, names
+
+
+def _change(table: Table, changing: tuple[str, ...], *, key: tuple[str, ...]) -> tuple[str, Sequence[str]]:
+    changes, which = (", ".join(f'"{name}" = ?' for name in changing), " AND ".join(f"{name} = ?" for name in key))
+    return f"UPDATE {table.name} SET {changes} WHERE {which}", (*changing, *key)  # noqa: S608  # our own names
 
 
 _TABLES: tuple[Table, ...] = (models.ACCOUNT, models.LOT, models.HOLD, models.ALLOWANCE, models.ENTRY, models.POSTING)
@@ -163,13 +170,17 @@ _SELECT = {table.name: (_names(table), _select(table)) for table in _TABLES}
 _DECODE = {table.name: _decoders(table) for table in _TABLES}
 _WRITE = {
     "entries": _put(models.ENTRY),
-    "postings": _put(models.POSTING),
-    "lots": _put(models.LOT, key="account_id, number", changing=models.LOT_CHANGES),
-    "holds": _put(models.HOLD, key="id", changing=models.HOLD_CHANGES),
+    "lots": _put(models.LOT),
+    "holds": _put(models.HOLD),
     "allowances": _put(models.ALLOWANCE, key="account_id, rule, anchor_at, timezone", changing=models.ALLOWANCE_CHANGES),
     "limits": _put(models.LIMIT, key="account_id, name, subject", changing=models.LIMIT_CHANGES),
     "tallies": _put(models.TALLY, key="account_id, name, subject", changing=models.TALLY_CHANGES),
     "events": _put(models.EVENT),
+}
+_WRITE_POSTINGS = _put(models.POSTING)[0]
+_CHANGE = {
+    "changed_lots": _change(models.LOT, models.LOT_CHANGES, key=("account_id", "number")),
+    "changed_holds": _change(models.HOLD, models.HOLD_CHANGES, key=("id",)),
 }
 _SUMS = [name for name in _names(models.ACCOUNT) if name not in {"id", "account"}]
 _UPDATE = f"UPDATE credits_account SET {', '.join(f'{name} = ?' for name in _SUMS)} WHERE id = ?"  # noqa: S608  # our own column names

@@ -28,7 +28,8 @@ class Usage:
     requests: int = 1
 
     def __post_init__(self) -> None:
-        for name, count in self.counts().items():
+        for name in BUCKETS:
+            count = getattr(self, name)
             if not is_whole(count) or not 0 <= count <= MOST_TOKENS:
                 raise BadInput(name, count, f"a whole number from 0 to {MOST_TOKENS}")
 

@@ -51,7 +51,7 @@ def verify(engine: Engine, account: str | None = None) -> Verification:
         _freeze(connection)
         proof = _Proof(connection, select(ACCOUNT.c.id, ACCOUNT.c.account).where(mine), is_whole=account is None)
         checks: list[Callable[[], Findings]] = [proof.entries, proof.continuity, proof.sums, proof.carried, proof.lots]
-        checks += [proof.promises, proof.charges, proof.tallies, proof.transfers]
+        checks += [proof.promises, proof.charges, proof.tallies, proof.transfers, proof.strays]
         findings = [finding for check in checks for finding in check()]
         accounts, entries = proof.count()
         connection.rollback()
@@ -209,6 +209,13 @@ class _Proof:
         moved = self._connection.scalar(select(func.sum(POSTING.c.amount)).where(POSTING.c.book == Book.transferred.value))
         if moved:
             yield Finding(account="", fact=f"{moved} more left accounts by transfers than came into others")
+
+    def strays(self) -> Findings:
+        """History belongs to accounts that there are; proved only of all accounts together."""
+        for table in (ENTRY, POSTING, HOLD) if self._is_whole else ():
+            query = select(table.c.account_id).where(table.c.account_id.not_in(select(ACCOUNT.c.id))).distinct()
+            for row in self._rows(query):
+                yield Finding(account=f"number {row.account_id}", fact=f"{table.name} has rows of it, but there is no such account")
 
     # Any: a row's columns have many types.
     def _rows(self, query: Select[Any]) -> Iterator[Row[Any]]:
