@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .holds import Hold
 from .limits import Limit, Tally
@@ -12,10 +12,8 @@ from .lots import Lot
 from .notices import Alert, TopUp
 from .periods import Allowance
 
-if TYPE_CHECKING:
-    from .books import Books
 
-
+# Any, below: the books themselves, which stand above this module.
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mark:
     """What books were. Values are frozen, so collections of them are copied and no more; what only grows is noted by its length."""
@@ -32,7 +30,7 @@ class Mark:
     told_count: int
 
     @staticmethod
-    def of(books: Books) -> Mark:
+    def of(books: Any) -> Mark:
         """Note what they are."""
         return Mark(
             sums=(books.now, books.seq, books.lot_count, books.debt, books.carry_nano, books.limit_count, books.event_count),
@@ -47,7 +45,7 @@ class Mark:
             told_count=len(books.events),
         )
 
-    def restore(self, books: Books) -> None:
+    def restore(self, books: Any) -> None:
         """Make them what they were, of this mark's own collections: it serves once."""
         books.now, books.seq, books.lot_count, books.debt, books.carry_nano, books.limit_count, books.event_count = self.sums
         books.lots, books.holds, books.allowances = self.lots, self.holds, self.allowances
