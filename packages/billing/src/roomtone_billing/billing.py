@@ -22,6 +22,7 @@ from .events import Event, TrialStarted
 from .facts_cache import FactsCache
 from .gateway import Gateway
 from .inbox import InboxView, Receipt
+from .metering import Metering
 from .models import AccountRow
 from .outbox import Handler, OutboxView
 from .plans import Catalogue, Interval
@@ -77,6 +78,11 @@ class Billing:
         return Account(
             Desk(account=account, engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock, facts=self._facts)
         )
+
+    @property
+    def metering(self) -> Metering:
+        """Use that is paid for by the unit, on its way to Stripe's meters."""
+        return Metering(engine=self._engine, gateway=self._gateway, catalogue=self.catalogue, retry=self._retry, clock=self._clock)
 
     def open_account(self, session: Session, account: str, *, email: str, name: str) -> bool:
         """Make the account known, without a trial; returns False if it was. Flushes into the caller's transaction.
@@ -151,6 +157,7 @@ class Billing:
         if adopted := inbox.adopt(self._engine, self._gateway, retry=self._retry, now=self._clock(), limit=limit):
             done += adopted + inbox.route(self._engine, limit=limit)
         done += self._fetch_dirty(limit)
+        done += self.metering.send(limit)
         if self._handlers:
             done += outbox.dispatch(self._engine, self._handlers, retry=self._retry, now=self._clock(), limit=limit)
         return done

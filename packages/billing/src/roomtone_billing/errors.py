@@ -5,6 +5,7 @@
     BillingError
     ├── CatalogueError
     │   ├── UnknownPlan             no such plan in the catalogue
+    │   ├── UnknownMeter            the catalogue does not list the meter
     │   ├── UnknownFeature          no plan of the catalogue names the feature
     │   ├── UnknownPrice            the plan has no price for that interval
     │   ├── UnknownPack             no such pack in the catalogue
@@ -23,6 +24,7 @@
     │   ├── GatewayRefused          not worth trying again: Stripe says the request is wrong
     │   └── MalformedTruth          Stripe answered something this version cannot read
     ├── EntitlementsUnavailable     the database cannot say what the account may use; refuse
+    ├── OutsideMeterWindow          used too long ago, or not yet: Stripe would not count it
     ├── KeyReused                   a key stands for something else already
     ├── UnknownEvent                nothing of that id in the inbox or the outbox
     └── DuplicateHandler            two handlers of one event under one name
@@ -33,6 +35,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .decision import Decision
 
 
@@ -50,6 +54,14 @@ class UnknownPlan(CatalogueError):
     def __init__(self, plan: str, known: tuple[str, ...]) -> None:
         self.plan, self.known = plan, known
         super().__init__(f"there is no plan {plan!r} in the catalogue; it has {', '.join(known) or 'none'}")
+
+
+class UnknownMeter(CatalogueError):
+    """The catalogue does not list the meter."""
+
+    def __init__(self, meter: str, known: tuple[str, ...]) -> None:
+        self.meter, self.known = meter, known
+        super().__init__(f"the catalogue has no meter {meter!r}; it has {', '.join(known) or 'none'}")
 
 
 class UnknownFeature(CatalogueError):
@@ -206,3 +218,13 @@ class KeyReused(BillingError):
     def __init__(self, key: str, *, before: str, now: str) -> None:
         self.key, self.before, self.now = key, before, now
         super().__init__(f"key {key!r} stands for {before}, not for {now}; take another key for another thing")
+
+
+class OutsideMeterWindow(BillingError):
+    """The use is of a time that Stripe's meters do not accept."""
+
+    def __init__(self, meter: str, key: str, at: datetime) -> None:
+        self.meter, self.key, self.at = meter, key, at
+        super().__init__(
+            f"use {key!r} of {meter!r} is of {at:%Y-%m-%d %H:%M} UTC; Stripe counts from 35 days ago until now: charge it by hand"
+        )

@@ -117,10 +117,14 @@ class Pack:
 
 @dataclass(frozen=True, config=_strict)
 class Catalogue:
-    """All plans and packs. Plans no longer sold stay listed as long as someone has them."""
+    """All plans and packs. Plans no longer sold stay listed as long as someone has them.
+
+    `meters` are the event names of the meters at Stripe that use may be reported to.
+    """
 
     plans: Annotated[tuple[Plan, ...], Field(min_length=1)]
     packs: tuple[Pack, ...] = ()
+    meters: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,99}$")], ...] = ()
 
     def __post_init__(self) -> None:
         for what, things in (("plans", self.plans), ("packs", self.packs)):

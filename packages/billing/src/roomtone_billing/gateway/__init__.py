@@ -7,13 +7,14 @@ from typing import Protocol
 
 from .checkouts import CheckoutPage, CheckoutsGateway
 from .customers import CustomerOwner, CustomersGateway
+from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
 from .prices import PricesGateway, PublishedPrice
 
 __all__ = ["CheckoutPage", "CustomerOwner", "Gateway", "PackOffer", "PublishedPrice"]
 
 
-class Gateway(CustomersGateway, CheckoutsGateway, PacksGateway, PricesGateway, Protocol):
+class Gateway(CustomersGateway, CheckoutsGateway, MetersGateway, PacksGateway, PricesGateway, Protocol):
     """The outside world. Every method raises `GatewayUnavailable` (passing) or `GatewayRefused` (lasting).
 
     Writes take a `key`: the same key makes the same object once, however often it is sent within a day.

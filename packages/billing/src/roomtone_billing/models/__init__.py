@@ -3,6 +3,7 @@
 from .accounts import AccountRow
 from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
+from .metering import MeteredRow
 from .row import Counter, Document, Instant, Row, metadata
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "HoldRow",
     "InboxRow",
     "Instant",
+    "MeteredRow",
     "OutboxRow",
     "OverrideRow",
     "Row",

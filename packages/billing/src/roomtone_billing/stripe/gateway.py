@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from .checkouts import StripeCheckouts
 from .customers import StripeCustomers
+from .meters import StripeMeters
 from .packs import StripePacks
 from .prices import StripePrices
 
 
-class StripeGateway(StripeCustomers, StripeCheckouts, StripePacks, StripePrices):
+class StripeGateway(StripeCustomers, StripeCheckouts, StripeMeters, StripePacks, StripePrices):
     """Speaks to Stripe with one secret key. Safe to share between threads.
 
     Args:
