@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
 from roomtone_billing import (
+    Account,
     Billing,
     Catalogue,
     Event,
@@ -226,6 +227,14 @@ class Host:
         self.billing.account(account).checkout(plan="starter", interval=Interval.month, success_url="http://s", cancel_url="http://c")
         with Session(self.engine) as session:
             return session.get_one(AccountRow, account).customer
+
+    def subscribed(self, account: str = "a", *, plan: str = "starter", interval: Interval = Interval.month) -> tuple[Account, str]:
+        """The account has bought the plan, and billing knows; returns its billing and the subscription's id."""
+        customer = self.customer(account)
+        subscription = self.stripe.subscribe(customer, plan=plan, interval=interval)
+        self.billing.account(account).sync()
+        self.drain()
+        return self.billing.account(account), subscription
 
     def event(self) -> tuple[bytes, str]:
         """A webhook about a customer that is not ours."""

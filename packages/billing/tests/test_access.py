@@ -118,6 +118,7 @@ def test_what_each_phase_allows():
         Phase.grace: (True, True),
         Phase.read_only: (True, False),
         Phase.suspended: (False, False),
+        Phase.ended: (False, False),
     }
 
 
@@ -128,6 +129,7 @@ def _of(phase: Phase):
         Phase.active: at(0, truth(Status.active)),
         Phase.grace: at(0, truth(Status.past_due, owed_since=T0)),
         Phase.read_only: at(7, truth(Status.past_due, owed_since=T0)),
+        Phase.ended: at(44, truth(Status.past_due, owed_since=T0), policy=GracePolicy(suspended_days=30)),
         Phase.suspended: at(14, truth(Status.past_due, owed_since=T0)),
     }
     assert by_phase[phase].phase is phase

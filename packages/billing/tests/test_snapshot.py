@@ -105,7 +105,17 @@ def test_a_draft_of_this_period_is_still_to_be_paid_and_an_old_debt_is_not_this_
     draft, old = invoice(status="draft"), invoice(created_at=T0 - timedelta(days=1))
 
     assert Snapshot(customer="c", invoices=(draft,)).owes_for_period(one)
-    assert not Snapshot(customer="c", invoices=(old, replace(draft, status="void"))).owes_for_period(one)
+    assert not Snapshot(customer="c", invoices=(old, replace(draft, status="void", reason="manual"))).owes_for_period(one)
+
+
+def test_a_period_whose_invoice_was_given_up_was_never_paid():
+    assert Snapshot(customer="c", invoices=(invoice(status="void"),)).owes_for_period(subscription(period_start=T0))
+
+
+def test_an_invoice_that_a_change_waits_for_is_no_debt():
+    one = subscription(period_start=T0, latest_invoice="in_1", update_until=T0 + timedelta(days=1))
+
+    assert not Snapshot(customer="c", invoices=(invoice(),)).owes_for_period(one)
 
 
 def test_deleting_a_customer_ends_what_was_not_ended():

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .access import Access, GracePolicy, Phase
+    from .access import Access, Cause, GracePolicy, Phase
     from .account import Account, InvoiceView
     from .billing import Billing
     from .decision import Decision, Source
@@ -26,9 +26,13 @@ if TYPE_CHECKING:
         SubscriptionStarted,
         TrialStarted,
     )
+    from .gateway import CancelReason
+    from .history import HistoryEntry
     from .inbox import InboxView, Receipt
+    from .lifecycle import PaymentState, PendingChange, SubscriptionView
     from .outbox import OutboxView
     from .plans import Catalogue, Interval, Pack, Plan, Price
+    from .snapshot import Discount, Status
     from .transactions import RetryPolicy
     from .use import Hold
 
@@ -36,11 +40,15 @@ __all__ = [
     "Access",
     "Account",
     "Billing",
+    "CancelReason",
     "Catalogue",
+    "Cause",
     "Decision",
+    "Discount",
     "Entitlements",
     "Event",
     "GracePolicy",
+    "HistoryEntry",
     "Hold",
     "InboxView",
     "Interval",
@@ -50,6 +58,8 @@ __all__ = [
     "Pack",
     "PackBought",
     "PackRefunded",
+    "PaymentState",
+    "PendingChange",
     "PeriodRenewed",
     "Phase",
     "PhaseChanged",
@@ -59,8 +69,10 @@ __all__ = [
     "Receipt",
     "RetryPolicy",
     "Source",
+    "Status",
     "SubscriptionEnded",
     "SubscriptionStarted",
+    "SubscriptionView",
     "TrialStarted",
     "Usage",
 ]
@@ -70,11 +82,15 @@ _MODULES = {
     "Access": "access",
     "Account": "account",
     "Billing": "billing",
+    "CancelReason": "gateway",
     "Catalogue": "plans",
+    "Cause": "access",
     "Decision": "decision",
+    "Discount": "snapshot",
     "Entitlements": "entitlements",
     "Event": "events",
     "GracePolicy": "access",
+    "HistoryEntry": "history",
     "Hold": "use",
     "InboxView": "inbox",
     "Interval": "plans",
@@ -84,6 +100,8 @@ _MODULES = {
     "Pack": "plans",
     "PackBought": "events",
     "PackRefunded": "events",
+    "PaymentState": "lifecycle",
+    "PendingChange": "lifecycle",
     "PeriodRenewed": "events",
     "Phase": "access",
     "PhaseChanged": "events",
@@ -93,8 +111,10 @@ _MODULES = {
     "Receipt": "inbox",
     "RetryPolicy": "transactions",
     "Source": "decision",
+    "Status": "snapshot",
     "SubscriptionEnded": "events",
     "SubscriptionStarted": "events",
+    "SubscriptionView": "lifecycle",
     "TrialStarted": "events",
     "Usage": "entitlements",
 }

@@ -8,12 +8,14 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from . import checkout, packs
-from .access import Access
+from . import checkout, history, lifecycle, packs
+from .access import Access, Cause
 from .decision import Decision
 from .desk import Desk
 from .entitlements import Entitlements
-from .gateway import PackOffer
+from .gateway import CancelReason, PackOffer
+from .history import HistoryEntry
+from .lifecycle import End, PendingChange, SubscriptionView
 from .plans import Interval
 
 
@@ -139,3 +141,84 @@ class Account:
             )
             for one in newest[:limit]
         ]
+
+    def subscriptions(self) -> list[SubscriptionView]:
+        """All subscriptions of the last snapshot, the one that decides first; never a call to Stripe."""
+        return lifecycle.views(self._desk)
+
+    def pending_change(self) -> PendingChange | None:
+        """What is to come of the subscription that decides: a change at the period's end, or one that waits for its payment."""
+        return next((one.pending for one in self.subscriptions() if one.is_main), None)
+
+    def history(self, limit: int = 50) -> list[HistoryEntry]:
+        """What happened to the subscription, and who did what why; newest first."""
+        with Session(self._desk.engine) as session:
+            return history.newest(session, self.account, limit=limit)
+
+    def cancel(
+        self,
+        *,
+        at: End | datetime = "period_end",
+        reason: CancelReason | None = None,
+        comment: str | None = None,
+        subscription: str | None = None,
+    ) -> Access:
+        """End a subscription at the end of what is paid, now, or at a moment; nothing is refunded.
+
+        Args:
+            at: `period_end`, `now`, or an aware time to come.
+            reason, comment: why the customer leaves, kept with the subscription at Stripe.
+            subscription: which one; default the one that decides.
+        Raises:
+            UnknownAccount, NoCustomer, NotSubscribed: there is nothing to end.
+            ValueError: `at` has passed.
+            GatewayError: Stripe could not be asked, or refused the moment.
+        Effects:
+            Drops a change that was to come. Until it ends, `resume` takes it back.
+        """
+        return lifecycle.cancel(self._desk, subscription, at=at, reason=reason, comment=comment)
+
+    def resume(self, *, subscription: str | None = None) -> Access:
+        """Take back a cancellation that has not come, or a pause; collection begins with the next period.
+
+        Raises:
+            UnknownAccount, NoCustomer, NotSubscribed: there is nothing to go on with; sell it again.
+            GatewayError: Stripe could not be asked, or a paused subscription's new period could not be paid.
+        """
+        return lifecycle.resume(self._desk, subscription)
+
+    def pause(self, *, until: datetime | None = None, reason: str | None = None, subscription: str | None = None) -> Access:
+        """Let the account read only, and collect nothing for the periods that begin meanwhile: their invoices are void.
+
+        Args:
+            until: when it goes on by itself; None: when `resume` is called.
+            reason: kept in the history.
+        Raises:
+            UnknownAccount, NoCustomer, NotSubscribed: there is nothing to pause.
+            ValueError: `until` has passed.
+        """
+        return lifecycle.pause(self._desk, subscription, until=until, reason=reason)
+
+    def undo_change(self) -> Access:
+        """Let the plan stay as it is after all, if a change at the period's end is pending; else do nothing.
+
+        Raises:
+            UnknownAccount, NoCustomer, NotSubscribed: there is nothing to change.
+        """
+        return lifecycle.undo_change(self._desk)
+
+    def suspend(self, *, reason: str, cause: Cause = Cause.host) -> Access:
+        """Suspend the account until `lift_suspension`, whatever it pays; once more only replaces the reason.
+
+        Raises:
+            UnknownAccount: billing has never heard of it.
+        """
+        return lifecycle.suspend(self._desk, reason=reason, cause=cause)
+
+    def lift_suspension(self, *, reason: str) -> Access:
+        """Let what the account pays decide again. A suspension for debts is not lifted by this, but by paying.
+
+        Raises:
+            UnknownAccount: billing has never heard of it.
+        """
+        return lifecycle.lift_suspension(self._desk, reason=reason)

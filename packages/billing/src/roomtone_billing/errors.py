@@ -18,7 +18,8 @@
     │   ├── AlreadySubscribed       a second checkout would sell a second subscription
     │   ├── NotEntitled             the use does not fit what the account may use; has the decision
     │   ├── UnknownOverride         the account has no exception of that id
-    │   └── NoCustomer              the account has never been to the checkout
+    │   ├── NoCustomer              the account has never been to the checkout
+    │   └── NotSubscribed           there is no subscription to change, or it is over
     ├── GatewayError
     │   ├── GatewayUnavailable      worth trying again: network, rate limit, Stripe's own failure
     │   ├── GatewayRefused          not worth trying again: Stripe says the request is wrong
@@ -133,7 +134,7 @@ class AlreadySubscribed(AccountError):
 
     def __init__(self, account: str, plan: str | None) -> None:
         self.account, self.plan = account, plan
-        super().__init__(f"account {account!r} is subscribed to {plan!r} already; send the customer to the portal to change it")
+        super().__init__(f"account {account!r} is subscribed to {plan!r} already; change it with preview_change, or in the portal")
 
 
 class NoCustomer(AccountError):
@@ -158,6 +159,14 @@ class UnknownOverride(AccountError):
     def __init__(self, account: str, override: int) -> None:
         self.account, self.override = account, override
         super().__init__(f"account {account!r} has no exception {override}; `entitlements.overrides()` lists what it has")
+
+
+class NotSubscribed(AccountError):
+    """The account has no living subscription."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"account {account!r} has no subscription that goes on; send the customer to the checkout")
 
 
 class GatewayError(BillingError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from .access import Phase
+from .access import Cause, Phase
 from .plans import Interval
 
 
@@ -64,10 +64,12 @@ class PlanChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseChanged(Event):
-    """What the account may do changed."""
+    """What the account may do changed; `cause` is why it is less than full access, `until` is when time alone changes it again."""
 
     before: Phase
     after: Phase
+    cause: Cause | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

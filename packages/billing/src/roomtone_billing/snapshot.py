@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import TypeAdapter
@@ -50,8 +51,50 @@ class PriceRef:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Item:
+    """One thing a subscription sells; `quantity` is None where a meter counts."""
+
+    id: str
+    price: PriceRef
+    quantity: int | None
+    period_start: datetime
+    period_end: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledChange:
+    """What a schedule at Stripe will make of the item that decides the plan, and when."""
+
+    schedule: str
+    at: datetime
+    price: PriceRef
+    quantity: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Discount:
+    """A coupon that runs: either `percent` (0 to 100) or `amount_minor` in `currency`; `ends_at` is None for ever, or for one invoice."""
+
+    id: str
+    coupon: str
+    name: str | None = None
+    promotion_code: str | None = None
+    percent: Decimal | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """One subscription; times are aware UTC, the period is that of the item that decides the plan."""
+    """One subscription; times are aware UTC, the period is that of the item that decides the plan.
+
+    Args:
+        quantity: of the item that decides the plan: its seats.
+        item: that item's id.
+        update_until: until when a change of it waits for its payment.
+        collection_paused_at: since when nothing is collected on request; `collection_resumes_at` is None when nobody has said.
+    """
 
     id: str
     status: Status
@@ -65,11 +108,24 @@ class Subscription:
     ended_unpaid: bool = False
     pause: Pause | None = None
     paused_at: datetime | None = None
+    item: str | None = None
+    quantity: int | None = 1
+    items: tuple[Item, ...] = ()
+    schedule: str | None = None
+    scheduled: ScheduledChange | None = None
+    update_until: datetime | None = None
+    discounts: tuple[Discount, ...] = ()
+    latest_invoice: str | None = None
+    collection_paused_at: datetime | None = None
+    collection_resumes_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invoice:
-    """One invoice; `owed_since` is when it fell due or its payment was first tried, None while a draft."""
+    """One invoice; `owed_since` is when it fell due or its payment was first tried, None while a draft.
+
+    `needs_action` when the bank wants the customer to confirm the payment, which can be done at `hosted_url`.
+    """
 
     id: str
     subscription: str | None
@@ -80,6 +136,7 @@ class Invoice:
     currency: str
     created_at: datetime
     owed_since: datetime | None = None
+    needs_action: bool = False
     hosted_url: str | None = None
     pdf_url: str | None = None
 
@@ -87,6 +144,11 @@ class Invoice:
     def is_unpaid(self) -> bool:
         """Whether money is still to come for it (a draft's too)."""
         return self.status in {"draft", "open", "uncollectible"} and self.amount_minor > 0
+
+    @property
+    def is_renewal_given_up(self) -> bool:
+        """Whether a period's own invoice was voided, as while collection is paused: the period was never paid."""
+        return self.status == "void" and self.reason == "subscription_cycle" and self.amount_minor > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,14 +208,23 @@ class Snapshot:
         return next((one for one in self.payments if one.id == id), None)
 
     def owes_for_period(self, subscription: Subscription) -> bool:
-        """Whether an invoice of the current period is still to be paid."""
+        """Whether an invoice of the current period is still to be paid, or was given up instead of paid."""
         return any(
-            one.subscription == subscription.id and one.is_unpaid and one.created_at >= subscription.period_start for one in self.invoices
+            (one.is_unpaid or one.is_renewal_given_up) and one.created_at >= subscription.period_start for one in self._billed(subscription)
         )
+
+    def _billed(self, subscription: Subscription) -> Iterable[Invoice]:
+        """Its invoices, without one that a change waits for: until that is paid, nothing was bought by it."""
+        waiting = subscription.latest_invoice if subscription.update_until else None
+        return (one for one in self.invoices if one.subscription == subscription.id and one.id != waiting)
+
+    def latest_invoice(self, subscription: Subscription) -> Invoice | None:
+        """The invoice Stripe made last for it, if it is there."""
+        return next((one for one in self.invoices if one.id == subscription.latest_invoice), None)
 
     def owing_since(self, subscription: Subscription) -> datetime:
         """Since when money is owed: the oldest unpaid invoice, else the period it should have paid for."""
-        owed = (one.owed_since for one in self.invoices if one.subscription == subscription.id and one.is_unpaid)
+        owed = (one.owed_since for one in self._billed(subscription) if one.is_unpaid)
         return min((at for at in owed if at is not None), default=subscription.period_start)
 
     def after_deletion(self, known: Iterable[Subscription], now: datetime) -> Snapshot:

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, or_, select, update
 from sqlalchemy.orm import Session
 
-from . import announce, inbox, outbox, snapshot
-from .access import Access, GracePolicy, Phase, Trial, check_at, decide
+from . import announce, history, inbox, outbox, snapshot
+from .access import Access, Cause, GracePolicy, Phase, Suspension, Trial, check_at, decide
 from .errors import GatewayError
 from .events import PhaseChanged
 from .gateway import Gateway
@@ -108,12 +108,13 @@ def write(engine: Engine, ticket: Ticket, truth: Snapshot, *, rules: Rules, now:
         row = session.get_one(AccountRow, ticket.account, with_for_update=True)
         if row.ticket != ticket.number:
             return False
+        before = snapshot.from_json(row.snapshot) if row.snapshot else None
         if truth.is_deleted:
-            known = snapshot.from_json(row.snapshot).subscriptions if row.snapshot else ()
-            truth = truth.after_deletion(known, now)
+            truth = truth.after_deletion(before.subscriptions if before else (), now)
         told = announce.from_json(row.announced) if row.announced else announce.Announced()
         told, events = announce.announce(told, truth, account=row.account, catalogue=rules.catalogue, now=now)
         outbox.write(session, events, now=now)
+        history.note_truth(session, row.account, before, truth, now=now)
         row.snapshot, row.announced, row.synced_at = snapshot.to_json(truth), announce.to_json(told), now
         row.is_dirty = row.mark != ticket.mark
         row.leased_until, row.retry_at, row.attempts, row.error = None, None, 0, None
@@ -150,14 +151,20 @@ def settle_phase(session: Session, row: AccountRow, *, rules: Rules, now: dateti
         return False
     row.phase, row.phase_changes = access.phase, row.phase_changes + 1
     key = f"phase:{row.account}:{row.phase_changes}"
-    outbox.write(session, [PhaseChanged(account=row.account, key=key, at=now, before=before, after=access.phase)], now=now)
+    changed = PhaseChanged(account=row.account, key=key, at=now, before=before, after=access.phase, cause=access.cause, until=access.until)
+    outbox.write(session, [changed], now=now)
     return True
 
 
 def access_of(row: AccountRow, *, rules: Rules, now: datetime) -> Access:
     """The access of a row's account."""
     truth = snapshot.from_json(row.snapshot) if row.snapshot else None
-    return decide(row.account, trial=trial_of(row), snapshot=truth, catalogue=rules.catalogue, policy=rules.grace, now=now)
+    suspension = None
+    if row.suspended_at and row.suspended_cause:
+        suspension = Suspension(cause=Cause(row.suspended_cause), reason=row.suspended_reason or "", at=row.suspended_at)
+    return decide(
+        row.account, trial=trial_of(row), snapshot=truth, catalogue=rules.catalogue, policy=rules.grace, now=now, suspension=suspension
+    )
 
 
 def trial_of(row: AccountRow) -> Trial | None:

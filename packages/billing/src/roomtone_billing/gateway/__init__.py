@@ -10,11 +10,12 @@ from .customers import CustomerOwner, CustomersGateway
 from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
 from .prices import PricesGateway, PublishedPrice
+from .subscriptions import CancelReason, SubscriptionsGateway
 
-__all__ = ["CheckoutPage", "CustomerOwner", "Gateway", "PackOffer", "PublishedPrice"]
+__all__ = ["CancelReason", "CheckoutPage", "CustomerOwner", "Gateway", "PackOffer", "PublishedPrice"]
 
 
-class Gateway(CustomersGateway, CheckoutsGateway, MetersGateway, PacksGateway, PricesGateway, Protocol):
+class Gateway(CheckoutsGateway, CustomersGateway, MetersGateway, PacksGateway, PricesGateway, SubscriptionsGateway, Protocol):
     """The outside world. Every method raises `GatewayUnavailable` (passing) or `GatewayRefused` (lasting).
 
     Writes take a `key`: the same key makes the same object once, however often it is sent within a day.

@@ -3,6 +3,7 @@
 from .accounts import AccountRow
 from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
+from .history import HistoryRow
 from .metering import MeteredRow
 from .row import Counter, Document, Instant, Row, metadata
 
@@ -11,6 +12,7 @@ __all__ = [
     "Counter",
     "Document",
     "HandledRow",
+    "HistoryRow",
     "HoldRow",
     "InboxRow",
     "Instant",

@@ -45,3 +45,6 @@ class AccountRow(Row):
     retry_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     error: Mapped[str | None]
+    suspended_at: Mapped[datetime | None]
+    suspended_cause: Mapped[str | None] = mapped_column(String(20))
+    suspended_reason: Mapped[str | None]

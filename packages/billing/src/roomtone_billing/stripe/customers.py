@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from ..errors import GatewayRefused
 from ..gateway import CustomerOwner
-from ..snapshot import Snapshot
+from ..snapshot import PriceRef, Snapshot
 from . import translation
 from .connection import PAGE_MAX, Connection, asking, plain
 
 # A refund of something older is not noticed.
 _LISTED_MAX = 1000
+# What a listed subscription must show whole for `translation.subscription` to read all of it.
+EXPANDED = ("data.default_payment_method", "data.schedule", "data.discounts.source.coupon")
+# Of one customer's subscriptions with failed payments or with schedules, so many are asked about: more is not one customer.
+_ASKED_MAX = 5
 
 
 class StripeCustomers(Connection):
@@ -19,26 +25,33 @@ class StripeCustomers(Connection):
 
     def fetch(self, customer: str) -> Snapshot:
         """The customer's truth in five calls: itself, its newest 100 subscriptions and invoices, its newest
-        1,000 completed checkouts and charges (more calls where there are more than 100)."""
+        1,000 completed checkouts and charges (more calls where there are more than 100).
+
+        One more for a payment that failed in the newest invoice of a subscription, and one for a price that a schedule will bring.
+        """
         try:
             with asking():
                 found = self._client.customers.retrieve(customer, {"expand": ["invoice_settings.default_payment_method"]}).to_dict()
                 if found.get("deleted"):
                     return Snapshot(customer=customer, is_deleted=True)
-                subscriptions = self._client.subscriptions.list(
-                    {"customer": customer, "status": "all", "limit": PAGE_MAX, "expand": ["data.default_payment_method"]}
+                listed = plain(
+                    self._client.subscriptions.list(
+                        {"customer": customer, "status": "all", "limit": PAGE_MAX, "expand": list(EXPANDED)}
+                    ).data
                 )
                 checkouts = self._client.checkout.sessions.list({"customer": customer, "status": "complete", "limit": PAGE_MAX})
                 # After the checkouts: a purchase must never be seen without the payment that a refund is counted on.
                 charges = self._client.charges.list({"customer": customer, "limit": PAGE_MAX})
                 # After the subscriptions: a period must never be seen without the invoice that is to pay for it.
-                invoices = self._client.invoices.list({"customer": customer, "limit": PAGE_MAX})
+                invoices = plain(self._client.invoices.list({"customer": customer, "limit": PAGE_MAX}).data)
                 return translation.snapshot(
                     found,
-                    plain(subscriptions.data),
-                    plain(invoices.data),
+                    listed,
+                    invoices,
                     checkouts=plain(list(islice(checkouts.auto_paging_iter(), _LISTED_MAX))),
                     charges=plain(list(islice(charges.auto_paging_iter(), _LISTED_MAX))),
+                    needing_action=self._needing_action(listed, invoices),
+                    prices=self._scheduled_prices(listed),
                 )
         except GatewayRefused as error:
             if error.code == "resource_missing":
@@ -64,3 +77,20 @@ class StripeCustomers(Connection):
                 {"email": email, "name": name, "metadata": {"account": account, "token": token}}, {"idempotency_key": key}
             )
             return made.id
+
+    def _needing_action(self, subscriptions: Sequence[Mapping[str, Any]], invoices: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+        """Which of the newest open invoices the bank wants confirmed: an invoice does not say so itself, its payment does."""
+        newest = {one.get("latest_invoice") for one in subscriptions}
+        tried = [one["id"] for one in invoices if one["id"] in newest and one["status"] == "open" and one.get("attempted")]
+        found = set()
+        for invoice in tried[:_ASKED_MAX]:
+            payments = self._client.invoice_payments.list({"invoice": invoice, "expand": ["data.payment.payment_intent"]})
+            for payment in plain(payments.data):
+                intent = payment["payment"].get("payment_intent")
+                if isinstance(intent, Mapping) and intent["status"] == "requires_action":
+                    found.add(invoice)
+        return frozenset(found)
+
+    def _scheduled_prices(self, subscriptions: Sequence[Mapping[str, Any]]) -> dict[str, PriceRef]:
+        names = translation.scheduled_prices(subscriptions)[:_ASKED_MAX]
+        return {name: translation.price(self._client.prices.retrieve(name).to_dict()) for name in names}

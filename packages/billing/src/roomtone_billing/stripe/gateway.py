@@ -7,9 +7,10 @@ from .customers import StripeCustomers
 from .meters import StripeMeters
 from .packs import StripePacks
 from .prices import StripePrices
+from .subscriptions import StripeSubscriptions
 
 
-class StripeGateway(StripeCustomers, StripeCheckouts, StripeMeters, StripePacks, StripePrices):
+class StripeGateway(StripeCustomers, StripeCheckouts, StripeMeters, StripePacks, StripePrices, StripeSubscriptions):
     """Speaks to Stripe with one secret key. Safe to share between threads.
 
     Args:

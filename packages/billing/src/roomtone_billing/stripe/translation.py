@@ -5,16 +5,20 @@ Source: https://docs.stripe.com/api at 2026-10-28.endive: periods are on the ite
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from ..errors import MalformedTruth
 from ..gateway import PublishedPrice
 from ..plans import Interval
-from ..snapshot import Invoice, Pause, PriceRef, Snapshot, Status, Subscription
+from ..snapshot import Discount, Invoice, Item, Pause, PriceRef, ScheduledChange, Snapshot, Status, Subscription
 from .payments import payments, purchases
+
+# The metadata of a subscription that says since when its collection is paused; Stripe itself does not.
+PAUSED_AT = "paused_at"
 
 Object = Mapping[str, Any]  # Any: JSON from outside, read field by field below
 
@@ -26,13 +30,20 @@ def snapshot(
     *,
     checkouts: Iterable[Object] = (),
     charges: Iterable[Object] = (),
+    needing_action: Container[str] = (),
+    prices: Mapping[str, PriceRef] | None = None,
 ) -> Snapshot:
-    """A customer with its subscriptions (payment methods expanded), invoices, completed checkouts and charges."""
+    """A customer with its subscriptions (expanded as `stripe.customers.EXPANDED` says), invoices, completed checkouts and charges.
+
+    Args:
+        needing_action: the invoices whose payment the bank wants confirmed.
+        prices: those that schedules name and nothing else does.
+    """
     listed = list(subscriptions)
     truth = Snapshot(
         customer=customer["id"],
-        subscriptions=tuple(subscription(one) for one in listed),
-        invoices=tuple(invoice(one) for one in invoices),
+        subscriptions=tuple(subscription(one, prices) for one in listed),
+        invoices=tuple(replace(found, needs_action=found.id in needing_action) for found in map(invoice, invoices)),
         purchases=purchases(checkouts),
         payments=payments(charges),
     )
@@ -41,36 +52,111 @@ def snapshot(
     return replace(truth, card=card(method or (customer.get("invoice_settings") or {}).get("default_payment_method")))
 
 
-def subscription(thing: Object) -> Subscription:
+def subscription(thing: Object, known: Mapping[str, PriceRef] | None = None) -> Subscription:
     """One subscription; of several items the first whose price names a plan of ours decides, else the first.
+
+    Args:
+        known: prices that its schedule names and it does not have.
 
     Raises:
         MalformedTruth: its status is unknown, or it has no item with a period.
     """
     try:
-        items = thing["items"]["data"]
-        prices = [price(item["price"]) for item in items]
-        deciding = next((at for at, one in enumerate(prices) if one.plan or one.lookup_key), 0)
-        item = items[deciding]
-        period_end = _at(item["current_period_end"])
+        items = [_item(one) for one in thing["items"]["data"]]
+        item = next((one for one in items if one.price.plan or one.price.lookup_key), None) or items[0]
         paused = (thing.get("status_details") or {}).get("paused") or {}
+        collection = thing.get("pause_collection") or {}
+        prices = {one.price.id: one.price for one in items} | dict(known or {})
         return Subscription(
             id=thing["id"],
             status=Status(thing["status"]),
             created_at=_at(thing["created"]),
-            price=prices[deciding],
-            period_start=_at(item["current_period_start"]),
-            period_end=period_end,
+            price=item.price,
+            period_start=item.period_start,
+            period_end=item.period_end,
             trial_end=_maybe_at(thing.get("trial_end")),
             # A cancellation asked for in the portal has a date without the flag; an older one has the flag alone.
-            cancel_at=_maybe_at(thing.get("cancel_at")) or (period_end if thing.get("cancel_at_period_end") else None),
+            cancel_at=_maybe_at(thing.get("cancel_at")) or (item.period_end if thing.get("cancel_at_period_end") else None),
             ended_at=_maybe_at(thing.get("ended_at")),
             ended_unpaid=(thing.get("cancellation_details") or {}).get("reason") == "payment_failed",
             pause=_pause(paused),
             paused_at=_maybe_at(paused.get("transitioned_at")),
+            item=item.id,
+            quantity=item.quantity,
+            items=tuple(items),
+            schedule=_reference(thing.get("schedule")),
+            scheduled=scheduled(thing.get("schedule"), item, items, prices),
+            update_until=_maybe_at((thing.get("pending_update") or {}).get("expires_at")),
+            discounts=tuple(discount(one) for one in thing.get("discounts") or () if isinstance(one, Mapping)),
+            latest_invoice=_reference(thing.get("latest_invoice")),
+            collection_paused_at=_collection_paused_at(thing, item) if collection else None,
+            collection_resumes_at=_maybe_at(collection.get("resumes_at")),
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MalformedTruth(f"subscription {_name(thing)}", f"{type(error).__name__} {error}") from error
+
+
+def scheduled(schedule: object, item: Item, items: Iterable[Item], prices: Mapping[str, PriceRef]) -> ScheduledChange | None:
+    """What a running schedule makes of the deciding item when its next phase begins; None when there is no next one."""
+    if not isinstance(schedule, Mapping) or schedule["status"] not in {"active", "not_started"}:
+        return None
+    now = (schedule.get("current_phase") or {}).get("start_date", 0)
+    phase = min((one for one in schedule["phases"] if one["start_date"] > now), key=lambda one: one["start_date"], default=None)
+    if phase is None:
+        return None
+    others = {one.price.id for one in items if one.id != item.id}
+    chosen = next((one for one in phase["items"] if _reference(one["price"]) not in others), phase["items"][0])
+    name = str(_reference(chosen["price"]))
+    return ScheduledChange(
+        schedule=schedule["id"],
+        at=_at(phase["start_date"]),
+        price=prices.get(name) or PriceRef(id=name),
+        quantity=chosen.get("quantity"),
+    )
+
+
+def scheduled_prices(subscriptions: Iterable[Object]) -> list[str]:
+    """The ids of prices that schedules name and no item has."""
+    found: set[str] = set()
+    for thing in subscriptions:
+        schedule = thing.get("schedule")
+        if isinstance(schedule, Mapping) and schedule["status"] in {"active", "not_started"}:
+            had = {item["price"]["id"] for item in thing["items"]["data"]}
+            found |= {str(_reference(one["price"])) for phase in schedule["phases"] for one in phase["items"]} - had
+    return sorted(found)
+
+
+def discount(thing: Object) -> Discount:
+    """A running discount, its coupon expanded."""
+    coupon = (thing.get("source") or {}).get("coupon") or {}
+    whole = coupon if isinstance(coupon, Mapping) else {"id": coupon}
+    percent = whole.get("percent_off")
+    return Discount(
+        id=thing["id"],
+        coupon=whole["id"],
+        name=whole.get("name"),
+        promotion_code=_reference(thing.get("promotion_code")),
+        percent=None if percent is None else Decimal(str(percent)),
+        amount_minor=whole.get("amount_off"),
+        currency=(whole.get("currency") or "").upper() or None,
+        ends_at=_maybe_at(thing.get("end")),
+    )
+
+
+def _item(thing: Object) -> Item:
+    return Item(
+        id=thing["id"],
+        price=price(thing["price"]),
+        quantity=thing.get("quantity"),
+        period_start=_at(thing["current_period_start"]),
+        period_end=_at(thing["current_period_end"]),
+    )
+
+
+def _collection_paused_at(thing: Object, item: Item) -> datetime:
+    """When we asked for it, which we write down; a pause from elsewhere counts from the start of the period."""
+    noted = (thing.get("metadata") or {}).get(PAUSED_AT) or ""
+    return _at(int(noted)) if noted.isdigit() else item.period_start
 
 
 def invoice(thing: Object) -> Invoice:
