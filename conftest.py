@@ -51,3 +51,15 @@ def database_url(postgres_url: str) -> Iterator[str]:
     yield postgres_url.rsplit("/", 1)[0] + f"/{name}"
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def own_postgres_url() -> Iterator[str]:
+    """The superuser's URL of a server that is the test file's alone, with PostgreSQL's own settings: they may be changed."""
+    embedded = _embedded()
+    folder = os.environ.get("TEST_POSTGRES_BIN")
+    with embedded.throwaway(embedded.find_binaries(Path(folder) if folder else None)) as server:
+        port = server.url.rpartition(":")[2].partition("/")[0]
+        options = f"-p {port} -h 127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        server._run("pg_ctl", "restart", "-D", str(server.data / "cluster"), "-l", str(server.log), "-w", "-o", options)
+        yield server.url

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
+import types
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, ForeignKey, NullPool, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from roomtone_tenancy import KeyRing, PoolLimits, Server, Tenancy, Tenant, schema
+from roomtone_tenancy.cli import main
 
 FIRST = """
     import sqlalchemy as sa
@@ -148,14 +153,26 @@ def sqlite_site(tmp_path: Path, migrations: Path) -> Iterator[Site]:
     site.close()
 
 
+@pytest.fixture(scope="session")
+def installed() -> Callable[..., AbstractContextManager[Site]]:
+    """For a server's URL, an empty database's and a folder for migrations: an installation, swept at the end of the `with`."""
+
+    @contextmanager
+    def installed(server_url: str, catalog_url: str, migrations: Path) -> Iterator[Site]:
+        site = Site("postgresql", catalog_url, server_url, migrations)
+        site.add_revision("r1", FIRST)
+        schema.upgrade(site.catalog)
+        yield site
+        site.close()
+        _sweep(site)
+
+    return installed
+
+
 @pytest.fixture
-def postgres_site(postgres_url: str, database_url: str, migrations: Path) -> Iterator[Site]:
-    site = Site("postgresql", database_url, postgres_url, migrations)
-    site.add_revision("r1", FIRST)
-    schema.upgrade(site.catalog)
-    yield site
-    site.close()
-    _sweep(site)
+def postgres_site(installed, postgres_url: str, database_url: str, migrations: Path) -> Iterator[Site]:
+    with installed(postgres_url, database_url, migrations) as site:
+        yield site
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])
@@ -168,3 +185,22 @@ def site(request: pytest.FixtureRequest) -> Site:
 def extension() -> str:
     """A second revision; on PostgreSQL it needs an extension."""
     return EXTENSION
+
+
+@pytest.fixture
+def run_on(monkeypatch):
+    """For a site: runs a command against a fresh Tenancy on it, with these answers to questions; returns its exit code and lines."""
+
+    def on(site, **options):
+        module = types.ModuleType("host_of_cli_test")
+        module.make = lambda: site.tenancy(**options)
+        module.other = dict
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+        def run(*arguments, factory="make", answers=None):
+            result = CliRunner().invoke(main, ["--app", f"{module.__name__}:{factory}", *arguments], input=answers)
+            return result.exit_code, result.output
+
+        return run
+
+    return on

@@ -201,12 +201,12 @@ class Fleet:
     def orphans(self) -> list[str]:
         """See `Tenancy.orphans`. What is known is read before and after, since others make and drop databases meanwhile."""
         prefix = f"{PREFIX}{self.of.registry.installation()}_"
-        known = self._databases()
+        known = self.databases()
         found = {name for site in self.of.sites.by_name.values() for name in site.provisioner.names(prefix)}
-        known |= self._databases()
+        known |= self.databases()
         return sorted(found - {name for database in known for name in (database, *Place(database=database).roles)})
 
-    def _databases(self) -> set[str]:
+    def databases(self) -> set[str]:
         """All that the catalog knows; a spare becomes a tenant's and never the reverse, hence the order."""
         of = self.of
         return of.templates.names() | of.spares.databases() | of.registry.databases()

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from .cache import CacheStats
 from .connections import ServerConnections
-from .doctor import Doctor
+from .doctor import Diagnosis, Doctor, Thresholds
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
 from .events import E, Handler
 from .fleet.fanout import FanOut, OnError, T
@@ -491,14 +491,26 @@ class Tenancy:
         """Databases, files and roles of this installation that no tenant, spare or template accounts for; none in normal life."""
         return self._fleet.orphans()
 
-    def doctor(self) -> list[str]:
-        """What needs attention, a sentence each; empty when all is well.
+    def doctor(self, *, sample: int | None = 20, thresholds: Thresholds = Thresholds()) -> Diagnosis:
+        """Look at servers, catalog and databases for what is wrong, why it matters, and what to paste to mend it.
 
-        Looks at unfinished operations, tenants and spares behind the head, failed migrations, databases open to every login, and orphans.
-        Asks every server for its names.
+        Args:
+            sample: databases of each server to open, others at each call; None opens all. The rest asks each server some queries.
+            thresholds: from when on something counts as a fault.
+
+        Effects:
+            Changes nothing. A connection to each server besides the budget, and one to each database that is opened.
         """
-        shut = [f"{key}: its database was not told of its state; run resume." for key in self.pending("door")]
-        return shut + Doctor(fleet=self._fleet).findings()
+        doctor = Doctor(
+            fleet=self._fleet,
+            shop=self._workshop,
+            servers=self.servers,
+            domains=self.domains,
+            limits=self._budgets.limits,
+            thresholds=thresholds,
+            sample=sample,
+        )
+        return doctor.visit()
 
     def size_bytes(self, key: str) -> int:
         """What the tenant's database takes on disk; asks its server.

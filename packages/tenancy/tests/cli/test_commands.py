@@ -29,9 +29,12 @@ def test_resume_finishes_what_was_only_wished_for_and_doctor_says_so(sqlite_site
 
     before, resumed, after = run("doctor"), run("resume"), run("doctor")
 
-    assert before == (1, "b: an unfinished provision; run resume.\n")
+    assert before[0] == 2
+    assert before[1].startswith("error b: a provision was begun and not finished.\n")
+    assert "\n    tenancy resume\n" in before[1]
     assert resumed == (0, "b: provision done\n")
-    assert after == (0, "all is well\n")
+    assert after[0] == 0
+    assert after[1].startswith("all is well (2 of 2 databases looked into")
 
 
 def test_migrate_names_every_tenant_and_fails_when_one_did(sqlite_site, run, tenancy, extension):

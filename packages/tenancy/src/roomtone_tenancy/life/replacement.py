@@ -89,9 +89,10 @@ class Replacement:
                 row.is_fenced, row.door = True, None
                 row.epoch += 1
             self.of.registry.forget_after(session, row)
-        tenant = self.attempt.tenant
-        with self.of.sites[tenant.server].provisioner.owner_connection(Place(database=tenant.database or "")):
-            pass  # a migration that is under way has the same lock: let it end, the next one sees the fence
+        provisioner, place = self.of.sites[self.attempt.tenant.server].provisioner, Place(database=self.attempt.tenant.database or "")
+        if place.database in provisioner.names(place.database):  # one that was lost can still be replaced by its backup
+            with provisioner.owner_connection(place):
+                pass  # a migration that is under way has the same lock: let it end, the next one sees the fence
         if "fenced_at" not in self.attempt.details:
             self.attempt.note(fenced_at=self.of.clock().isoformat())
         faults.point("fence.raised")

@@ -24,7 +24,8 @@ _SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND
 _LOCK_KEY = "hashtextextended(%s, 0)"
 
 
-def _connect(url: URL, **options: Any) -> psycopg.Connection:  # options are libpq's
+def connect(url: URL, **options: Any) -> psycopg.Connection:  # options are libpq's
+    """A connection that commits each statement; closed at the end of its `with`."""
     parts = url.translate_connect_args(database="dbname", username="user")
     return psycopg.connect(**{**parts, **url.query, "autocommit": True, "application_name": "roomtone_tenancy", **options})
 
@@ -58,7 +59,7 @@ class PostgresProvisioner:
     @contextmanager
     def work(self, lock: str) -> Iterator[PostgresWorker]:
         """See `Provisioner.work`."""
-        with _connect(self.server.parsed) as admin:
+        with connect(self.server.parsed) as admin:
             _lock(admin, lock)
             worker = PostgresWorker(self.server, admin)
             try:
@@ -72,12 +73,12 @@ class PostgresProvisioner:
 
     def facts(self, place: Place) -> Facts:
         """See `Provisioner.facts`."""
-        with _connect(self.server.parsed.set(database=place.database)) as inside:
+        with connect(self.server.parsed.set(database=place.database)) as inside:
             return facts_of(inside)
 
     def replay(self, place: Place, choose: Choose, *, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
         """See `Provisioner.replay`."""
-        with _connect(self.server.parsed.set(database=place.database)) as inside:
+        with connect(self.server.parsed.set(database=place.database)) as inside:
             replay(inside, place, choose, wait_s=LOCK_WAIT_S, lock_timeout_ms=lock_timeout_ms, statement_timeout_ms=statement_timeout_ms)
 
     def url(self, place: Place, login: Login | None) -> URL:
@@ -91,7 +92,7 @@ class PostgresProvisioner:
             "SELECT datname, 'database' FROM pg_database WHERE starts_with(datname, %(prefix)s) "
             "UNION ALL SELECT rolname, 'role' FROM pg_roles WHERE starts_with(rolname, %(prefix)s)"
         )
-        with _connect(self.server.parsed) as admin:
+        with connect(self.server.parsed) as admin:
             return dict(admin.execute(query, {"prefix": prefix}).fetchall())
 
     def open_databases(self) -> list[str]:
@@ -100,23 +101,19 @@ class PostgresProvisioner:
             "SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS acl "
             "WHERE datallowconn AND acl.grantee = 0 AND acl.privilege_type = 'CONNECT' ORDER BY datname"
         )
-        with _connect(self.server.parsed) as admin:
+        with connect(self.server.parsed) as admin:
             return [name for (name,) in admin.execute(query).fetchall()]
 
     def size_bytes(self, database: str) -> int:
         """See `Provisioner.size_bytes`."""
-        with _connect(self.server.parsed) as admin:
+        with connect(self.server.parsed) as admin:
             return sum(size for (size,) in admin.execute("SELECT pg_database_size(%s)", [database]).fetchall())
 
 
 def _connect_as(server: Server, database: str, role: str) -> Connection:
     """The administrator's connection, turned into the role and holding the lock on the database's schema."""
     engine = create_engine(server.parsed.set(database=database), poolclass=NullPool, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def become(connection: Any, _: Any) -> None:  # psycopg's connection
-        _become(connection, role)
-
+    event.listen(engine, "connect", lambda connection, _: _become(connection, role))
     return engine.connect()
 
 
@@ -143,7 +140,7 @@ class PostgresWorker:
         faults.point("template.created")
         self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
         self._do("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}", database, maker)
-        with _connect(self.server.parsed.set(database=database)) as inside:
+        with connect(self.server.parsed.set(database=database)) as inside:
             inside.execute(_sql("ALTER SCHEMA public OWNER TO {}", maker))
             inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         with _connect_as(self.server, database, maker) as connection:
