@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
+from roomtone_billing import Billing, Interval, Price
 from roomtone_billing.cli import main
 
 
@@ -21,11 +24,33 @@ def run(host, monkeypatch):
 
 
 def test_the_catalogue_is_planned_then_applied_then_in_order(run):
-    planned, applied, again = run("catalog", "plan").output, run("catalog", "apply").output, run("catalog", "plan").output
+    planned, applied, again = run("catalog", "plan"), run("catalog", "apply"), run("catalog", "plan")
 
-    assert planned == applied
-    assert "create price pro_year: 59000 EUR minor units per year" in applied
-    assert again == "nothing to change\n"
+    assert planned.output == applied.output
+    assert "+ create price pro_year: 59000 EUR minor units per year" in applied.output
+    assert again.output == "nothing to change\n"
+    assert [one.exit_code for one in (planned, applied, again)] == [2, 0, 0]
+
+
+def test_programs_read_the_plan_as_json(run):
+    changes = json.loads(run("catalog", "plan", "--json").output)
+
+    assert changes[0] == {"action": "create", "kind": "product", "key": "plan_starter", "before": None, "after": "Starter"}
+    assert {"create"} == {change["action"] for change in changes}
+
+
+def test_a_price_that_somebody_pays_is_replaced_only_when_told(run, host, catalogue):
+    subscribed = host.stripe.subscribe(host.customer(), plan="starter")
+    dearer = replace(catalogue.plans[0], prices=(Price(Interval.month, 2100), *catalogue.plans[0].prices[1:]))
+    changed = replace(catalogue, plans=(dearer, *catalogue.plans[1:]))
+    host.billing = Billing(host.engine, catalogue=changed, gateway=host.gateway, clock=host.clock)
+    refused, unchanged = run("catalog", "apply"), run("catalog", "plan")
+    told, after = run("catalog", "apply", "--replace-used"), run("catalog", "plan")
+
+    assert (refused.exit_code, unchanged.exit_code, told.exit_code, after.exit_code) == (1, 2, 0, 0)
+    assert "customers are subscribed to starter_month" in refused.output
+    assert "± replace price starter_month: 1900 EUR" in unchanged.output
+    assert host.stripe.api.subscriptions.retrieve(subscribed).items.data[0].price.unit_amount == 1900
 
 
 def test_the_inbox_is_listed_and_an_event_replayed(run, host):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from roomtone_billing import Catalogue, Interval, Pack, Plan, Price, publication
-from roomtone_billing.gateway import PublishedPrice
+from roomtone_billing.gateway import PublishedPrice, PublishedProduct
 
 CATALOGUE = Catalogue(plans=(Plan("starter", "Starter", (Price(Interval.month, 1900),)),))
 PRICE = PublishedPrice(
@@ -13,8 +13,9 @@ PRICE = PublishedPrice(
 )
 
 
-def changes(products, prices) -> list[str]:
-    return [str(change) for change in publication.diff(CATALOGUE, products=products, prices=prices)]
+def changes(products, prices, catalogue=CATALOGUE, **more) -> list[str]:
+    there = {key: PublishedProduct(name=name) for key, name in products.items()}
+    return [str(change) for change in publication.diff(catalogue, products=there, prices=prices, **more)]
 
 
 def test_an_empty_stripe_gets_everything_products_first():
@@ -29,9 +30,21 @@ def test_a_stripe_that_agrees_gets_nothing():
 
 
 def test_another_name_renames_and_another_amount_replaces():
-    assert changes({"plan_starter": "Start"}, [replace(PRICE, amount_minor=1500)]) == [
-        "rename product plan_starter (Starter)",
-        "replace price starter_month: 1900 EUR minor units per month for new subscribers, those on price_1 keep it",
+    assert changes({"plan_starter": "Start"}, [replace(PRICE, amount_minor=1500)], used={"price_1"}) == [
+        "rename product plan_starter (Starter, was Start)",
+        "replace price starter_month: 1500 EUR minor units per month -> 1900 EUR minor units per month; those on price_1 keep it",
+    ]
+
+
+def test_a_plan_archived_is_taken_off_sale_and_its_prices_left_alone():
+    archived = Catalogue(plans=(replace(CATALOGUE.plans[0], is_archived=True),))
+    off_sale = {"plan_starter": PublishedProduct(name="Starter", is_active=False)}
+
+    assert changes({"plan_starter": "Starter"}, [replace(PRICE, amount_minor=1)], archived) == ["archive product plan_starter (Starter)"]
+    assert changes({}, [], archived) == []
+    assert publication.diff(archived, products=off_sale, prices=[]) == ()
+    assert [str(one) for one in publication.diff(CATALOGUE, products=off_sale, prices=[PRICE])] == [
+        "restore product plan_starter (Starter)"
     ]
 
 
@@ -47,11 +60,10 @@ def test_a_pack_gets_a_product_and_a_price_paid_once():
     )
 
     def wanted(products, prices) -> list[str]:
-        found = publication.diff(catalogue, products={"plan_starter": "Starter", **products}, prices=[PRICE, *prices])
-        return [str(change) for change in found]
+        return changes({"plan_starter": "Starter", **products}, [PRICE, *prices], catalogue)
 
     assert wanted({}, []) == ["create product pack_credits (100 credits)", "create price credits_once: 200 EUR minor units once"]
     assert wanted({"pack_credits": "100 credits"}, [made]) == []
     assert wanted({"pack_credits": "100 credits"}, [replace(made, is_one_off=False)]) == [
-        "replace price credits_once: 200 EUR minor units once"
+        "replace price credits_once: 200 EUR minor units once -> 200 EUR minor units once"
     ]

@@ -13,7 +13,7 @@ import pytest
 import stripe
 
 from roomtone_billing.errors import GatewayRefused, GatewayUnavailable, MalformedTruth
-from roomtone_billing.gateway import CustomerOwner
+from roomtone_billing.gateway import CustomerOwner, PublishedProduct
 from roomtone_billing.plans import Interval
 from roomtone_billing.snapshot import Pause, Status
 from roomtone_billing.stripe import StripeGateway, translation
@@ -165,7 +165,7 @@ def test_products_are_made_renamed_and_found():
     exists = (400, {"error": {"type": "invalid_request_error", "code": "resource_already_exists", "message": "exists"}})
     stripe_, wire = gateway(page(product), (200, product), (200, product), exists, (400, {"error": {"message": "no"}}))
 
-    assert stripe_.products(["plan_a"]) == {"plan_a": "A"}
+    assert stripe_.products(["plan_a"]) == {"plan_a": PublishedProduct(name="A")}
     stripe_.put_product(id="plan_a", name="A", is_new=True)
     stripe_.put_product(id="plan_a", name="B", is_new=False)
     stripe_.put_product(id="plan_a", name="A", is_new=True)

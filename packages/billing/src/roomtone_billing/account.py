@@ -74,7 +74,7 @@ class Account:
         """Open a checkout page that sells the plan; returns its address.
 
         Raises:
-            UnknownAccount, UnknownPlan, UnknownPrice: not ours to sell.
+            UnknownAccount, UnknownPlan, UnknownPrice, NotOnSale: not ours to sell.
             NotPublished: the price is not at Stripe yet.
             AlreadySubscribed: it has a living subscription; use the portal.
             GatewayError: Stripe could not be asked.
@@ -99,7 +99,7 @@ class Account:
         Args:
             payment_methods: kinds of Stripe's (`card`, `sepa_debit`); default what its dashboard allows.
         Raises:
-            UnknownAccount, UnknownPack: not ours to sell.
+            UnknownAccount, UnknownPack, NotOnSale: not ours to sell.
             NotPublished: the price is not at Stripe yet.
             GatewayError: Stripe could not be asked.
         Effects:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from . import inbox, outbox, publication, signature, sync, use
+from . import inbox, outbox, publishing, signature, sync, use
 from .access import GracePolicy, Phase
 from .account import Account
 from .desk import Desk
@@ -26,7 +26,7 @@ from .metering import Metering
 from .models import AccountRow
 from .outbox import Handler, OutboxView
 from .plans import Catalogue, Interval
-from .publication import ProductChange
+from .publication import Change
 from .transactions import Clock, RetryPolicy, writing
 
 E = TypeVar("E", bound=Event)
@@ -113,9 +113,9 @@ class Billing:
         Effects:
             Flushes the account and `TrialStarted` into the caller's transaction. A plan with `trial_days` 0 only opens the account.
         Raises:
-            UnknownPlan, UnknownPrice: the catalogue does not sell it.
+            UnknownPlan, UnknownPrice, NotOnSale: the catalogue does not sell it.
         """
-        chosen = self.catalogue.plan(plan)
+        chosen = self.catalogue.plan_on_sale(plan)
         chosen.price(interval)
         if not self.open_account(session, account, email=email, name=name):
             return False
@@ -225,33 +225,23 @@ class Billing:
 
         return register
 
-    def publication(self) -> tuple[publication.ProductChange | publication.PriceChange, ...]:
-        """What `publish` would change at Stripe."""
-        ids = publication.product_ids(self.catalogue)
-        prices = self._gateway.prices(publication.lookup_keys(self.catalogue))
-        return publication.diff(self.catalogue, products=self._gateway.products(ids), prices=prices)
+    def publication(self) -> tuple[Change, ...]:
+        """What `publish` would change at Stripe; asks, changes nothing."""
+        return publishing.plan(self._gateway, self.catalogue)
 
-    def publish(self) -> list[str]:
-        """Make the products and prices of the catalogue at Stripe; returns what it changed, nothing the second time.
+    def publish(self, *, may_replace_used: bool = False) -> list[str]:
+        """Make Stripe agree with the catalogue; returns what it changed, nothing the second time.
 
-        A price with another amount is replaced for new subscribers; those who have the old one keep it.
+        A price with another amount is replaced for new subscribers; those who have the old one keep it. What is archived is taken off
+        sale, and renews. Stopped anywhere, it goes on where it was when called again.
+
+        Args:
+            may_replace_used: replace prices, too, that somebody is subscribed to.
+        Raises:
+            PriceInUse: there are such prices; nothing was changed.
+            GatewayError: Stripe could not be asked; what was done stays.
         """
-        changes = self.publication()
-        for change in changes:
-            if isinstance(change, ProductChange):
-                self._gateway.put_product(id=change.product, name=change.item.name, is_new=change.is_new)
-                continue
-            self._gateway.create_price(
-                product=change.product,
-                lookup_key=change.lookup_key,
-                interval=change.interval,
-                amount_minor=change.amount_minor,
-                currency=change.currency,
-                metadata=change.metadata,
-                # Names the price replaced, so going back to an old amount is not taken for a repetition.
-                key=f"price-{change.lookup_key}-{change.amount_minor}-{change.currency}-{change.replaces or 'first'}",
-            )
-        return [str(change) for change in changes]
+        return [str(change) for change in publishing.apply(self._gateway, self.catalogue, may_replace_used=may_replace_used)]
 
     def inbox(self, limit: int = 50) -> list[InboxView]:
         """The newest events of Stripe, newest first."""

@@ -14,7 +14,7 @@ from .transactions import writing
 
 def sell_plan(desk: Desk, *, plan: str, interval: Interval, success_url: str, cancel_url: str, locale: str | None) -> str:
     """Open a page that sells the plan; as `Account.checkout` says."""
-    lookup_key = desk.rules.catalogue.plan(plan).lookup_key(interval)
+    lookup_key = desk.rules.catalogue.plan_on_sale(plan).lookup_key(interval)
     customer = desk.customer()
     current = desk.sync()
     if current.is_subscribed:

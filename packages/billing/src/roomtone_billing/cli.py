@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -12,7 +13,11 @@ from .errors import BillingError
 
 if TYPE_CHECKING:
     from .billing import Billing
+    from .publication import Change
 
+# As Terraform has them: https://developer.hashicorp.com/terraform/cli/commands/plan
+_SIGNS = {"create": "+", "rename": "~", "restore": "~", "replace": "±", "archive": "-"}
+_COLOURS = {"create": "green", "rename": "yellow", "restore": "yellow", "replace": "yellow", "archive": "red"}
 T = TypeVar("T")
 
 
@@ -78,19 +83,41 @@ def catalog() -> None:
     """Compare the catalogue with Stripe, and publish it."""
 
 
-@catalog.command()
-@app
-def plan(billing: Billing) -> None:
-    """Show what `apply` would change."""
-    changes = _tried(lambda: [str(change) for change in billing.publication()])
-    click.echo("\n".join(changes) or "nothing to change")
+as_json = click.option("--json", "as_json", is_flag=True, help="For programs: a list of changes.")
 
 
 @catalog.command()
 @app
-def apply(billing: Billing) -> None:
-    """Make the products and prices that are missing at Stripe."""
-    click.echo("\n".join(_tried(billing.publish)) or "nothing to change")
+@as_json
+@click.pass_context
+def plan(ctx: click.Context, billing: Billing, *, as_json: bool) -> None:
+    """Show what `apply` would change; the exit code is 2 when there is something."""
+    changes = _tried(billing.publication)
+    _show(changes, as_json=as_json)
+    if changes:
+        ctx.exit(2)
+
+
+@catalog.command()
+@app
+@as_json
+@click.option("--replace-used", is_flag=True, help="Replace prices, too, that customers are subscribed to: they keep the old.")
+def apply(billing: Billing, *, as_json: bool, replace_used: bool) -> None:
+    """Make Stripe agree with the catalogue."""
+    changes = _tried(billing.publication)
+    _show(changes, as_json=as_json)
+    _tried(lambda: billing.publish(may_replace_used=replace_used))
+
+
+def _show(changes: Sequence[Change], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([change.to_json() for change in changes], indent=2))
+        return
+    for change in changes:
+        warning = "  (customers are subscribed to it)" if change.is_in_use else ""
+        click.secho(f"{_SIGNS[change.action]} {change}{warning}", fg=_COLOURS[change.action])
+    if not changes:
+        click.echo("nothing to change")
 
 
 @main.command()

@@ -9,6 +9,8 @@
     │   ├── UnknownFeature          no plan of the catalogue names the feature
     │   ├── UnknownPrice            the plan has no price for that interval
     │   ├── UnknownPack             no such pack in the catalogue
+    │   ├── NotOnSale               the plan or pack is archived
+    │   ├── PriceInUse              publishing would replace a price somebody is subscribed to
     │   └── NotPublished            the price is in the catalogue but not at Stripe
     ├── WebhookError                the host answers 400
     │   ├── BadSignature            not signed by Stripe with one of our secrets, or at another time
@@ -87,6 +89,25 @@ class UnknownPack(CatalogueError):
     def __init__(self, pack: str, known: tuple[str, ...]) -> None:
         self.pack, self.known = pack, known
         super().__init__(f"there is no pack {pack!r} in the catalogue; it has {', '.join(known) or 'none'}")
+
+
+class NotOnSale(CatalogueError):
+    """The plan or pack is archived: kept for those who have it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"{key!r} is archived and no longer sold; offer another, or take is_archived away and publish")
+
+
+class PriceInUse(CatalogueError):
+    """Publishing would move lookup keys away from prices that somebody is subscribed to; nothing was changed."""
+
+    def __init__(self, lookup_keys: tuple[str, ...]) -> None:
+        self.lookup_keys = lookup_keys
+        super().__init__(
+            f"customers are subscribed to {', '.join(lookup_keys)}; add a plan and archive this one, "
+            "or publish with may_replace_used (--replace-used): new customers then pay the new price, those who are there keep theirs"
+        )
 
 
 class NotPublished(CatalogueError):

@@ -11,7 +11,7 @@ from .gateway import PackOffer
 
 def buy(desk: Desk, pack: str, offer: PackOffer) -> str:
     """Open the page that sells the pack; returns its address."""
-    chosen = desk.rules.catalogue.pack(pack)
+    chosen = desk.rules.catalogue.pack_on_sale(pack)
     customer = desk.customer()
     prices = desk.gateway.prices([chosen.lookup_key])
     if not prices:

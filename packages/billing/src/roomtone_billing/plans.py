@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-from .errors import UnknownPack, UnknownPlan, UnknownPrice
+from .errors import NotOnSale, UnknownPack, UnknownPlan, UnknownPrice
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Minor = Annotated[int, Field(ge=0, le=99_999_999)]
@@ -55,6 +55,7 @@ class Plan:
         trial_days: length of the local trial; 0 for none.
         features: names of what the plan switches on; opaque to billing.
         limits: named whole numbers, opaque to billing ({"ai_credits": 50}).
+        is_archived: no longer sold; those who have it keep it, and renew.
     """
 
     key: Key
@@ -63,6 +64,7 @@ class Plan:
     trial_days: Annotated[int, Field(ge=0, le=730)] = 0
     features: tuple[str, ...] = ()
     limits: Mapping[str, int] = field(default_factory=dict)
+    is_archived: bool = False
 
     def __post_init__(self) -> None:
         intervals = [price.interval for price in self.prices]
@@ -95,6 +97,7 @@ class Pack:
         amount_minor: in the currency's smallest unit, >= 0.
         currency: ISO 4217, upper case.
         grants: what the host gives for it, named whole numbers > 0, opaque to billing ({"ai_credits": 100}).
+        is_archived: no longer sold; a page opened before can still be paid.
     """
 
     key: Key
@@ -102,6 +105,7 @@ class Pack:
     amount_minor: Minor
     currency: Currency = "EUR"
     grants: Mapping[str, Annotated[int, Field(gt=0)]] = field(default_factory=dict)
+    is_archived: bool = False
 
     def __post_init__(self) -> None:
         if not self.grants:
@@ -142,6 +146,30 @@ class Catalogue:
             if plan.key == key:
                 return plan
         raise UnknownPlan(key, tuple(plan.key for plan in self.plans))
+
+    def plan_on_sale(self, key: str) -> Plan:
+        """The plan of that key, if it is sold.
+
+        Raises:
+            UnknownPlan: the catalogue has none.
+            NotOnSale: it is archived.
+        """
+        plan = self.plan(key)
+        if plan.is_archived:
+            raise NotOnSale(key)
+        return plan
+
+    def pack_on_sale(self, key: str) -> Pack:
+        """The pack of that key, if it is sold.
+
+        Raises:
+            UnknownPack: the catalogue has none.
+            NotOnSale: it is archived.
+        """
+        pack = self.pack(key)
+        if pack.is_archived:
+            raise NotOnSale(key)
+        return pack
 
     def pack(self, key: str) -> Pack:
         """The pack of that key.

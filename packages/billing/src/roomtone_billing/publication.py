@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
-from .gateway import PublishedPrice
+from .gateway import PublishedPrice, PublishedProduct
 from .plans import Catalogue, Interval, Pack, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProductChange:
-    """A product to make or to rename; `item` is what it sells."""
+    """A product to make, to rename, to take off sale, or to put on sale again; `before` is its name now."""
 
     item: Plan | Pack
     product: str
-    is_new: bool
+    action: Literal["create", "rename", "archive", "restore"]
+    before: str | None = None
+    is_in_use: bool = False
 
     def __str__(self) -> str:
-        return f"{'create' if self.is_new else 'rename'} product {self.product} ({self.item.name})"
+        was = f", was {self.before}" if self.action == "rename" else ""
+        return f"{self.action} product {self.product} ({self.item.name}{was})"
+
+    def to_json(self) -> dict[str, object]:
+        """The change as plain JSON values."""
+        return {"action": self.action, "kind": "product", "key": self.product, "before": self.before, "after": self.item.name}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriceChange:
-    """A price to make, without an interval when it is paid once; `replaces` is the price that has the lookup key now."""
+    """A price to make, without an interval when it is paid once.
+
+    `replaces` is the price that has the lookup key now; `is_in_use` says that somebody is subscribed to it.
+    """
 
     item: Plan | Pack
     product: str
@@ -31,18 +42,41 @@ class PriceChange:
     amount_minor: int
     currency: str
     interval: Interval | None
-    replaces: str | None
+    replaces: PublishedPrice | None = None
+    is_in_use: bool = False
 
-    def __str__(self) -> str:
-        amount = f"{self.amount_minor} {self.currency} minor units {f'per {self.interval}' if self.interval else 'once'}"
-        if self.replaces and self.interval:
-            return f"replace price {self.lookup_key}: {amount} for new subscribers, those on {self.replaces} keep it"
-        return f"{'replace' if self.replaces else 'create'} price {self.lookup_key}: {amount}"
+    @property
+    def action(self) -> Literal["create", "replace"]:
+        """Whether another price has the lookup key now."""
+        return "replace" if self.replaces else "create"
 
     @property
     def metadata(self) -> dict[str, str]:
         """What the price is marked with, to be known by when its lookup key has moved on."""
         return {"plan" if isinstance(self.item, Plan) else "pack": self.item.key}
+
+    def __str__(self) -> str:
+        after = _amount(self.amount_minor, self.currency, self.interval)
+        if self.replaces is None:
+            return f"create price {self.lookup_key}: {after}"
+        before = _amount(self.replaces.amount_minor, self.replaces.currency, self.replaces.interval)
+        kept = f"; those on {self.replaces.id} keep it" if self.is_in_use else ""
+        return f"replace price {self.lookup_key}: {before} -> {after}{kept}"
+
+    def to_json(self) -> dict[str, object]:
+        """The change as plain JSON values."""
+        before = self.replaces
+        return {
+            "action": self.action,
+            "kind": "price",
+            "key": self.lookup_key,
+            "before": before and {"id": before.id, "amount_minor": before.amount_minor, "currency": before.currency},
+            "after": {"amount_minor": self.amount_minor, "currency": self.currency},
+            "is_in_use": self.is_in_use,
+        }
+
+
+Change = ProductChange | PriceChange
 
 
 def product_id(item: Plan | Pack) -> str:
@@ -61,38 +95,59 @@ def lookup_keys(catalogue: Catalogue) -> list[str]:
     return plans + [pack.lookup_key for pack in catalogue.packs]
 
 
-def diff(catalogue: Catalogue, *, products: Mapping[str, str], prices: Iterable[PublishedPrice]) -> tuple[ProductChange | PriceChange, ...]:
-    """The changes that make Stripe agree with the catalogue, in an order that works; nothing when it does."""
+def diff(
+    catalogue: Catalogue, *, products: Mapping[str, PublishedProduct], prices: Iterable[PublishedPrice], used: Collection[str] = ()
+) -> tuple[Change, ...]:
+    """The changes that make Stripe agree with the catalogue, in an order that works; nothing when it does.
+
+    Args:
+        used: ids of prices that somebody is subscribed to.
+    """
     published = {price.lookup_key: price for price in prices}
-    changes: list[ProductChange | PriceChange] = []
+    changes: list[Change] = []
     for item in _items(catalogue):
-        product = product_id(item)
-        if products.get(product) != item.name:
-            changes.append(ProductChange(item=item, product=product, is_new=product not in products))
-        for lookup_key, amount_minor, currency, interval in _wanted(item):
-            found = published.get(lookup_key)
-            wanted = PriceChange(
-                item=item,
-                product=product,
-                lookup_key=lookup_key,
-                amount_minor=amount_minor,
-                currency=currency,
-                interval=interval,
-                replaces=found.id if found else None,
-            )
-            if found is None or not _agrees(found, wanted):
-                changes.append(wanted)
+        changes += _product_changes(item, products.get(product_id(item)))
+        if not item.is_archived:
+            found = (_price_change(wanted, published.get(wanted.lookup_key), used) for wanted in _wanted(item))
+            changes += [change for change in found if change is not None]
     return tuple(changes)
+
+
+def _product_changes(item: Plan | Pack, found: PublishedProduct | None) -> list[Change]:
+    product = product_id(item)
+    if found is None:
+        return [] if item.is_archived else [ProductChange(item=item, product=product, action="create")]
+    changes: list[Change] = []
+    if found.name != item.name:
+        changes.append(ProductChange(item=item, product=product, action="rename", before=found.name))
+    if found.is_active == item.is_archived:
+        action: Literal["archive", "restore"] = "archive" if item.is_archived else "restore"
+        changes.append(ProductChange(item=item, product=product, action=action, before=found.name))
+    return changes
+
+
+def _price_change(wanted: PriceChange, found: PublishedPrice | None, used: Collection[str]) -> PriceChange | None:
+    if found is None:
+        return wanted
+    if _agrees(found, wanted):
+        return None
+    return PriceChange(**{**vars(wanted), "replaces": found, "is_in_use": found.id in used})
 
 
 def _items(catalogue: Catalogue) -> tuple[Plan | Pack, ...]:
     return (*catalogue.plans, *catalogue.packs)
 
 
-def _wanted(item: Plan | Pack) -> list[tuple[str, int, str, Interval | None]]:
-    if isinstance(item, Pack):
-        return [(item.lookup_key, item.amount_minor, item.currency, None)]
-    return [(item.lookup_key(price.interval), price.amount_minor, price.currency, price.interval) for price in item.prices]
+def _wanted(item: Plan | Pack) -> list[PriceChange]:
+    prices = (
+        [(item.lookup_key, item.amount_minor, item.currency, None)]
+        if isinstance(item, Pack)
+        else [(item.lookup_key(price.interval), price.amount_minor, price.currency, price.interval) for price in item.prices]
+    )
+    return [
+        PriceChange(item=item, product=product_id(item), lookup_key=key, amount_minor=minor, currency=currency, interval=interval)
+        for key, minor, currency, interval in prices
+    ]
 
 
 def _agrees(found: PublishedPrice, wanted: PriceChange) -> bool:
@@ -103,3 +158,7 @@ def _agrees(found: PublishedPrice, wanted: PriceChange) -> bool:
         wanted.interval,
         wanted.interval is None,
     )
+
+
+def _amount(amount_minor: int, currency: str, interval: Interval | None) -> str:
+    return f"{amount_minor} {currency} minor units {f'per {interval}' if interval else 'once'}"

@@ -9,10 +9,10 @@ from .checkouts import CheckoutPage, CheckoutsGateway
 from .customers import CustomerOwner, CustomersGateway
 from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
-from .prices import PricesGateway, PublishedPrice
+from .prices import PricesGateway, PublishedPrice, PublishedProduct
 from .subscriptions import CancelReason, SubscriptionsGateway
 
-__all__ = ["CancelReason", "CheckoutPage", "CustomerOwner", "Gateway", "PackOffer", "PublishedPrice"]
+__all__ = ["CancelReason", "CheckoutPage", "CustomerOwner", "Gateway", "PackOffer", "PublishedPrice", "PublishedProduct"]
 
 
 class Gateway(CheckoutsGateway, CustomersGateway, MetersGateway, PacksGateway, PricesGateway, SubscriptionsGateway, Protocol):

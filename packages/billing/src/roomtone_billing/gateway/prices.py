@@ -22,17 +22,28 @@ class PublishedPrice:
     is_one_off: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class PublishedProduct:
+    """A product at Stripe; one that is not active cannot be bought."""
+
+    name: str
+    is_active: bool = True
+
+
 class PricesGateway(Protocol):
     """What is sold, as Stripe has it."""
 
     def prices(self, lookup_keys: Sequence[str]) -> list[PublishedPrice]:
         """The active prices with these lookup keys."""
 
-    def products(self, ids: Sequence[str]) -> dict[str, str]:
-        """The names of the products that exist, by id."""
+    def products(self, ids: Sequence[str]) -> dict[str, PublishedProduct]:
+        """The products that exist, by id."""
 
-    def put_product(self, *, id: str, name: str, is_new: bool) -> None:  # noqa: A002 the word of the API
-        """Make or rename a product."""
+    def is_subscribed_to(self, price: str) -> bool:
+        """Whether anybody has a subscription on the price that has not ended."""
+
+    def put_product(self, *, id: str, name: str, is_new: bool, is_active: bool | None = None) -> None:  # noqa: A002 the word of the API
+        """Make or rename a product, and put it on sale or take it off (None: leave it)."""
 
     def create_price(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import GatewayRefused
-from ..gateway import PublishedPrice
+from ..gateway import PublishedPrice, PublishedProduct
 from ..plans import Interval
 from . import translation
 from .connection import PAGE_MAX, Connection, asking, plain
@@ -29,23 +29,29 @@ class StripePrices(Connection):
                 found += [translation.published(one) for one in plain(page.data)]
         return found
 
-    def products(self, ids: Sequence[str]) -> dict[str, str]:
-        """The names of the products that exist, a hundred a call."""
-        found: dict[str, str] = {}
+    def products(self, ids: Sequence[str]) -> dict[str, PublishedProduct]:
+        """The products that exist, a hundred a call."""
+        found: dict[str, PublishedProduct] = {}
         for start in range(0, len(ids), PAGE_MAX):
             with asking():
                 page = self._client.products.list({"ids": list(ids[start : start + PAGE_MAX]), "limit": PAGE_MAX})
-                found |= {one.id: one.name for one in page.data}
+                found |= {one.id: PublishedProduct(name=one.name, is_active=one.active) for one in page.data}
         return found
 
-    def put_product(self, *, id: str, name: str, is_new: bool) -> None:  # noqa: A002 the word of the API
+    def is_subscribed_to(self, price: str) -> bool:
+        """Whether anybody has a subscription on the price that has not ended: Stripe lists those by default."""
+        with asking():
+            return bool(self._client.subscriptions.list({"price": price, "limit": 1}).data)
+
+    def put_product(self, *, id: str, name: str, is_new: bool, is_active: bool | None = None) -> None:  # noqa: A002 the word of the API
         """Make or rename a product; one that another process made a moment ago is as good."""
+        params: Any = {"name": name} if is_active is None else {"name": name, "active": is_active}  # Any: the SDK's two shapes
         try:
             with asking():
                 if is_new:
-                    self._client.products.create({"id": id, "name": name})
+                    self._client.products.create(params | {"id": id})
                 else:
-                    self._client.products.update(id, {"name": name})
+                    self._client.products.update(id, params)
         except GatewayRefused as error:
             if error.code != "resource_already_exists":
                 raise
