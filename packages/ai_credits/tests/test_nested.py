@@ -139,3 +139,19 @@ def test_a_meter_takes_from_a_run(ledger, funded, hold):
         call.settle(Usage(input_tokens=25))
 
     assert now(ledger, funded) == (20, 55)
+
+
+@pytest.mark.parametrize("other", [{"parent": "another"}, {"at_least": Usage(input_tokens=1)}, {"parent": None}])
+def test_a_key_used_again_with_another_parent_or_least_is_another_request(ledger, account, other):
+    ledger.grant(None, account, amount=100, key="fund")
+    run = ledger.hold(account, model="unit", estimate=Usage(input_tokens=50), key="run")
+    asked = {"model": "unit", "estimate": Usage(input_tokens=10), "key": "call", "parent": run.id}
+    ledger.hold(account, **asked)
+    if other.get("parent") == "another":
+        other = {"parent": ledger.hold(account, model="unit", estimate=Usage(input_tokens=20), key="another").id}
+
+    with pytest.raises(errors.IdempotencyConflict):
+        ledger.hold(account, **{**asked, **other})
+    again = ledger.hold(account, **asked)
+
+    assert again.parent_id == run.id

@@ -167,3 +167,31 @@ def test_transfers_to_and_fro_at_once_neither_lock_up_nor_lose_anything(ledger, 
         assert sum(pool.map(move, range(40))) == 120
 
     assert ledger.balance(funded).available + ledger.balance(other).available == 200
+
+
+def test_a_part_of_a_payment_takes_back_its_part_once_and_leaves_the_rest(ledger, account):
+    ledger.grant(None, account, amount=100, key="pack", kind="pack", cost_minor=200, currency="EUR")
+    ledger.charge(account, model="unit", usage=Usage(input_tokens=30), key="used")
+
+    taken = [
+        ledger.claw_back(None, account, key="pack", amount=50, part=part, reason="refund", actor="stripe").taken
+        for part in ("first", "first", "second", "third")
+    ]
+
+    assert taken == [50, 50, 20, 0]
+    assert ledger.balance(account).available == 0
+
+
+def test_what_was_used_of_a_part_may_be_owed(ledger, account):
+    ledger.grant(None, account, amount=100, key="pack", kind="pack")
+    ledger.charge(account, model="unit", usage=Usage(input_tokens=70), key="used")
+
+    answer = ledger.claw_back(None, account, key="pack", amount=50, part="first", is_owed=True, reason="refund", actor="stripe")
+
+    assert (answer.taken, answer.debt) == (30, 20)
+
+
+@pytest.mark.parametrize("wrong", [{"amount": 5}, {"part": "first"}])
+def test_a_part_is_an_amount_with_a_name(ledger, account, wrong):
+    with pytest.raises(errors.BadInput):
+        ledger.claw_back(None, account, key="pack", reason="refund", actor="stripe", **wrong)

@@ -68,6 +68,22 @@ class World:
     def credits(self, key: str) -> int:
         return self.services.credits.balance(key).available // CREDIT
 
+    def buy_pack(self, key: str, pack: str) -> None:
+        """Pay for a pack on Stripe's page; the redirect and the webhooks both tell of it."""
+        account = self.services.billing.account(key)
+        url = account.buy(pack, success_url="http://x.test/", cancel_url="http://x.test/")
+        answer = Client(self.stripe.wsgi_app).post(urlsplit(url).path, data=CARD)
+        assert answer.status_code == 303, answer.text
+        account.sync()
+        self.catch_up()
+        self.catch_up()
+
+    def refund(self, amount_minor: int) -> None:
+        """Give back a part of the latest payment."""
+        api = self.stripe.client().v1
+        api.refunds.create({"payment_intent": api.payment_intents.list().data[0].id, "amount": amount_minor})
+        self.catch_up()
+
     def buy(self, key: str, *, plan: str, interval: Interval = Interval.month) -> None:
         """Pay on Stripe's page, and let the webhooks arrive."""
         url = self.services.billing.account(key).checkout(
@@ -124,6 +140,30 @@ def test_buying_a_plan_makes_it_active_with_its_credits_once(world: World, key: 
     assert (access.phase, access.plan_key, access.is_subscribed) == (Phase.active, "pro", True)
     assert world.credits(key) == 500
     assert [e.amount // CREDIT for e in world.services.credits.entries(key)] == [500, -50, 50]
+
+
+def test_a_pack_is_granted_once_and_outlives_the_month(world: World, key: str) -> None:
+    before = world.credits(key)
+
+    world.buy_pack(key, "credits-300")
+
+    assert world.credits(key) == before + 300
+    pack = next(lot for lot in world.services.credits.balance(key).lots if lot.kind == "pack")
+    assert (pack.expires_at, pack.cost_minor, pack.currency) == (None, 500, "EUR")
+    world.services.credits.verify(key)
+
+
+def test_a_refund_takes_the_unused_credits_of_its_part_and_no_others(world: World, key: str) -> None:
+    before = world.credits(key)
+    world.buy_pack(key, "credits-100")
+
+    world.refund(100)
+    halved = world.credits(key)
+    world.refund(100)
+
+    assert (halved, world.credits(key)) == (before + 50, before)
+    assert [entry.kind for entry in world.services.credits.entries(key, limit=2)] == [EntryKind.clawback, EntryKind.clawback]
+    world.services.credits.verify(key)
 
 
 def test_a_renewed_month_brings_its_credits_and_the_old_ones_die(world: World, key: str) -> None:
@@ -214,3 +254,14 @@ def test_a_lifted_hold_gives_what_the_subscription_allows(services, studio) -> N
 def test_every_kind_of_entry_in_the_ledger_has_words(app: HostDispatcher) -> None:
     with app.studio.test_request_context("/"):
         assert set(credit_words()) == set(map(str, EntryKind))
+
+
+def test_the_plan_page_sells_packs_to_its_owner(studio_client) -> None:
+    page = studio_client.get("/app/plan").text
+
+    went = studio_client.post("/app/plan/pack", data={"pack": "credits-100"})
+    unknown = studio_client.post("/app/plan/pack", data={"pack": "credits-1"})
+
+    assert [price in page for price in ("€2.00", "€5.00", "€7.00")] == [True] * 3
+    assert (went.status_code, unknown.status_code) == (303, 409)
+    assert "/c/pay/" in went.location

@@ -62,18 +62,21 @@ def adjust(books: Books, *, amount: int, key: str, note: Note) -> Entry:
     return entry
 
 
-def claw_back(books: Books, grant: Entry, *, is_owed: bool, key: str, note: Note) -> Entry:
-    """Take back what is left of a grant, as for a payment that was disputed; with `is_owed` what was used of it becomes debt.
+def claw_back(books: Books, grant: Entry, *, most: int | None, is_owed: bool, key: str, note: Note) -> Entry:
+    """Take back what is left of a grant, or `most` of it; with `is_owed` what was used of that becomes debt.
 
-    What open holds promise of it stays promised, and dies when it is given back. Nothing is owed for a grant that has expired.
+    What open holds promise of it stays promised, and where all is taken back it dies when it is given back. Nothing is owed for a grant
+    that has expired.
     """
     number = next(posting.lot for posting in grant.postings if posting.lot is not None)
     lot = books.lots[number]
+    taken = lot.free if most is None else min(lot.free, most)
     used = lot.granted - lot.remaining if is_owed and not lot.is_dead(books.now) else 0
-    taken = lot.free
+    used = used if most is None else min(used, most - taken)
     sides = [Posting(book=Book.lot, lot=number, amount=-taken), Posting(book=Book.debt, amount=-used)]
     entry = books.post(EntryKind.clawback, key, [*sides, Posting(book=Book.issued, amount=taken + used)], note)
-    books.lots[number] = replace(books.lots[number], expires_at=min(lot.expires_at or books.now, books.now))
+    if most is None:
+        books.lots[number] = replace(books.lots[number], expires_at=min(lot.expires_at or books.now, books.now))
     books.tidy()
     return entry
 

@@ -133,23 +133,43 @@ class Incoming(Asking):
         note = Note(digest=digest("end_allowance", rule), reason=f"{rule}: ended")
         return rule_once(account, "allowance", key, note, lambda books, at: grants.end_allowance(books, rule, key=at, note=note))
 
-    def claw_back(self, account: str, *, key: str, reason: str, actor: str, is_owed: bool = False) -> Act[Clawback]:
+    def claw_back(
+        self,
+        account: str,
+        *,
+        key: str,
+        reason: str,
+        actor: str,
+        is_owed: bool = False,
+        amount: int | None = None,
+        part: str | None = None,
+    ) -> Act[Clawback]:
         """Take back what is left of the grant with `key`, once, as for a payment that was refunded or disputed.
 
         What was used of it is kept by the customer, or with `is_owed` becomes debt. What open holds promise of it stays promised until
         they settle; what they give back is gone. No other grant is touched.
 
-        Raises: UnknownGrant, IdempotencyConflict.
+        Args:
+            amount: no more than so many micro-credits, for a part of the payment; the rest of the grant stays.
+            part: names the part, such as the refund: each is taken back once. Needed with `amount`.
+
+        Raises: UnknownGrant, BadAmount, BadInput, IdempotencyConflict.
         """
         granted, entry_key = f"grant:{inputs.key(key)}", f"clawback:{key}"
-        note = Note(digest=digest("claw_back", key, is_owed), reason=reason, actor=actor)
+        if (amount is None) != (part is None):
+            raise BadInput("part", part, "given with amount, and only then")
+        if amount is not None and part is not None:
+            amounts.positive(amount)
+            entry_key += f":{inputs.key(part, 'part', 180)}"
+        fingerprint = digest("claw_back", key, is_owed, *(() if amount is None else (amount, part)))
+        note = Note(digest=fingerprint, reason=reason, actor=actor)
 
         def plan(books: Books) -> Clawback:
             grant = books.past.get(granted)
             if grant is None:
                 raise UnknownGrant(account, key)
             booked = books.replayed(entry_key, note.digest)
-            entry = booked or grants.claw_back(books, grant, is_owed=is_owed, key=entry_key, note=note)
+            entry = booked or grants.claw_back(books, grant, most=amount, is_owed=is_owed, key=entry_key, note=note)
             taken = -sum(side.amount for side in entry.postings if side.lot is not None)
             return Clawback(account=account, key=key, taken=taken, debt=-entry.amount - taken, replayed=booked is not None)
 

@@ -50,7 +50,10 @@ class Outgoing(Asking):
         Raises: InsufficientCredits, LimitReached, TooManyHolds, UnknownModel, UnknownHold, IdempotencyConflict.
         """
         draft = self._draft(account, model=model, estimate=estimate, key=key, user=user, feature=feature, team=team, api_key=api_key)
-        draft = changed(draft, parent_id=parent)
+        if parent is not None or at_least is not None:
+            # Another parent, or another least, is another request. As keys were fingerprinted before there were either, without.
+            least_used = sorted(at_least.used().items()) if at_least else None
+            draft = changed(draft, parent_id=parent, digest=digest(draft.digest, parent, least_used))
         least = draft.rate.cost(at_least) if at_least is not None else None
         lasts = timedelta(seconds=self._hold_ttl_s if ttl_s is None else inputs.ttl(ttl_s))
         entry_key = charge_key(key)

@@ -11,7 +11,16 @@ from sqlalchemy.orm import Session
 
 from roomtone_ai_credits import CREDIT
 from roomtone_billing import Phase
-from roomtone_billing.events import PeriodRenewed, PhaseChanged, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
+from roomtone_billing.events import (
+    PackBought,
+    PackRefunded,
+    PeriodRenewed,
+    PhaseChanged,
+    PlanChanged,
+    SubscriptionEnded,
+    SubscriptionStarted,
+    TrialStarted,
+)
 from studio.platform import mail, queue, standing
 from studio.platform.models import AuditEvent, Membership, User
 from studio.platform.plans import AI_CREDITS, plan_named
@@ -30,6 +39,8 @@ def install(services: Services) -> None:
     billing.on(PeriodRenewed, name="studio_period_renewed")(partial(_period_renewed, services))
     billing.on(PlanChanged, name="studio_plan_changed")(partial(_plan_changed, services))
     billing.on(SubscriptionEnded, name="studio_subscription_ended")(partial(_subscription_ended, services))
+    billing.on(PackBought, name="studio_pack_bought")(partial(_pack_bought, services))
+    billing.on(PackRefunded, name="studio_pack_refunded")(partial(_pack_refunded, services))
     billing.on(PhaseChanged, name="studio_phase_changed")(partial(_phase_changed, services))
 
 
@@ -56,6 +67,28 @@ def _plan_changed(services: Services, db: Session, event: PlanChanged) -> None:
 
 def _subscription_ended(services: Services, db: Session, event: SubscriptionEnded) -> None:
     services.credits.end_allowance(db, event.account, key=event.key)
+
+
+def _pack_bought(services: Services, db: Session, event: PackBought) -> None:
+    """A pack is the studio's until it is used up, whatever becomes of its plan."""
+    services.credits.grant(
+        db,
+        event.account,
+        amount=event.grants[AI_CREDITS] * CREDIT,
+        key=event.key,
+        kind="pack",
+        cost_minor=event.amount_minor,
+        currency=event.currency if event.amount_minor else None,
+        reason=event.pack_key,
+        actor="billing",
+    )
+
+
+def _pack_refunded(services: Services, db: Session, event: PackRefunded) -> None:
+    """What is unused of the part that was refunded goes; what was used stays ours to bear."""
+    if amount := event.grants.get(AI_CREDITS, 0) * CREDIT:
+        key = event.bought_key
+        services.credits.claw_back(db, event.account, key=key, amount=amount, part=event.key, reason="refund", actor="billing")
 
 
 def _phase_changed(services: Services, db: Session, event: PhaseChanged) -> None:

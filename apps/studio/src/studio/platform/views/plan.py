@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response
 from roomtone_billing import Interval
 from studio.errors import BadInput, NotAllowed
 from studio.platform import accounts, queue
+from studio.platform.plans import AI_CREDITS
 from studio.platform.views.signin import remember, safe_next
 from studio.platform.views.signup import catalogue
 from studio.web.access import staff_only
-from studio.web.page import credit_amount
+from studio.web.page import credit_amount, money
 from studio.web.request import actor, control_db, current_studio, services
 
 pages = Blueprint("plan", __name__, template_folder="../templates")
@@ -43,6 +44,7 @@ def plan() -> str:
     return render_template(
         "platform/plan.html",
         catalogue=catalogue(),
+        packs=_packs(),
         invoices=services().billing.account(account).invoices(),
         balance=services().credits.balance(account),
         entries=services().credits.entries(account, limit=ENTRIES_SHOWN),
@@ -70,6 +72,19 @@ def checkout() -> Response:
         .checkout(plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=get_locale().language)
     )
     return redirect(url, 303)
+
+
+@pages.post("/app/plan/pack")
+@staff_only
+def buy() -> Response:
+    """Go to Stripe's page to pay for a pack of credits."""
+    _owner_only()
+    chosen = request.form.get("pack", "")
+    if chosen not in {pack.key for pack in services().billing.catalogue.packs}:
+        raise BadInput("pack", _("Choose one of the packs."))
+    home = services().settings.studio_url(current_studio().key) + "/app/plan"
+    account = services().billing.account(current_studio().key)
+    return redirect(account.buy(chosen, success_url=f"{home}/return", cancel_url=home, locale=get_locale().language), 303)
 
 
 @pages.post("/app/plan/portal")
@@ -116,6 +131,14 @@ def credit_words() -> dict[str, str]:
         "allowance": _("Monthly allowance changed"),
         "rule": _("Limit changed"),
     }
+
+
+def _packs() -> list[dict[str, object]]:
+    """The packs as the page shows them."""
+    return [
+        {"key": pack.key, "credits": pack.grants[AI_CREDITS], "price": money(pack.amount_minor, pack.currency)}
+        for pack in services().billing.catalogue.packs
+    ]
 
 
 def _owner_only() -> None:
