@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         SubscriptionStarted,
         TrialStarted,
     )
-    from .gateway import CancelReason
+    from .gateway import CancelReason, PreviewLine
     from .history import HistoryEntry
     from .inbox import InboxView, Receipt
     from .lifecycle import PaymentState, PendingChange, SubscriptionView
+    from .obstacle import Obstacle
     from .outbox import OutboxView
     from .plans import Catalogue, Interval, Pack, Plan, Price
+    from .preview import Confirmed, Preview
     from .snapshot import Discount, Status
     from .transactions import RetryPolicy
     from .use import Hold
@@ -43,6 +45,7 @@ __all__ = [
     "CancelReason",
     "Catalogue",
     "Cause",
+    "Confirmed",
     "Decision",
     "Discount",
     "Entitlements",
@@ -53,6 +56,7 @@ __all__ = [
     "InboxView",
     "Interval",
     "InvoiceView",
+    "Obstacle",
     "OutboxView",
     "Override",
     "Pack",
@@ -65,6 +69,8 @@ __all__ = [
     "PhaseChanged",
     "Plan",
     "PlanChanged",
+    "Preview",
+    "PreviewLine",
     "Price",
     "Receipt",
     "RetryPolicy",
@@ -85,6 +91,7 @@ _MODULES = {
     "CancelReason": "gateway",
     "Catalogue": "plans",
     "Cause": "access",
+    "Confirmed": "preview",
     "Decision": "decision",
     "Discount": "snapshot",
     "Entitlements": "entitlements",
@@ -95,6 +102,7 @@ _MODULES = {
     "InboxView": "inbox",
     "Interval": "plans",
     "InvoiceView": "account",
+    "Obstacle": "obstacle",
     "OutboxView": "outbox",
     "Override": "entitlement",
     "Pack": "plans",
@@ -107,6 +115,8 @@ _MODULES = {
     "PhaseChanged": "events",
     "Plan": "plans",
     "PlanChanged": "events",
+    "Preview": "preview",
+    "PreviewLine": "gateway",
     "Price": "plans",
     "Receipt": "inbox",
     "RetryPolicy": "transactions",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from . import checkout, history, lifecycle, packs
+from . import changes, checkout, history, lifecycle, packs
 from .access import Access, Cause
 from .decision import Decision
 from .desk import Desk
@@ -17,6 +17,7 @@ from .gateway import CancelReason, PackOffer
 from .history import HistoryEntry
 from .lifecycle import End, PendingChange, SubscriptionView
 from .plans import Interval
+from .preview import Confirmed, Moment, Preview
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +199,38 @@ class Account:
             ValueError: `until` has passed.
         """
         return lifecycle.pause(self._desk, subscription, until=until, reason=reason)
+
+    def preview_change(
+        self, plan: str, *, interval: Interval | None = None, seats: int | None = None, when: Moment | None = None
+    ) -> Preview:
+        """What a change of the plan would cost, asked of Stripe: now and at the next renewal.
+
+        Args:
+            interval: default the present one.
+            seats: default the present number.
+            when: default `now` for what costs more and from month to year, `period_end` for what costs less.
+        Raises:
+            UnknownAccount, NoCustomer, NotSubscribed: there is nothing to change.
+            UnknownPlan, UnknownPrice, NotPublished: not ours to sell.
+            ChangeRefused: the subscription owes, is paused, about to end, or is that already.
+            GatewayError: Stripe could not be asked.
+        """
+        return changes.preview(self._desk, plan=plan, interval=interval, seats=seats, when=when)
+
+    def confirm(self, token: str, *, override_reason: str | None = None) -> Confirmed:
+        """Make the change that was shown under the token: what it charges is what was shown. Twice is as good as once.
+
+        A change that is due now is paid first: until it is, the old plan stays, and the answer has an address to pay or confirm at.
+
+        Args:
+            override_reason: why to change although the account uses more than the plan allows; kept in the history.
+        Raises:
+            PreviewOutdated: it would cost something else, the subscription has changed, or half an hour has passed; nothing was done.
+            LimitsExceeded: the account uses more than the plan allows.
+            UnknownPreview, ChangeInProgress, ChangeRefused, NotSubscribed: nothing was done.
+            GatewayError: Stripe could not be asked; the same token may be confirmed again.
+        """
+        return changes.confirm(self._desk, token, override_reason=override_reason)
 
     def undo_change(self) -> Access:
         """Let the plan stay as it is after all, if a change at the period's end is pending; else do nothing.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -51,6 +51,8 @@ class Billing:
         retry: how often failed fetches and handlers are tried again.
         entitlements_ttl: how long what another process wrote may go unseen by `check`; 0 asks the database each time.
         signature_tolerance_s: how far a webhook's time may be from the clock's, either way.
+        usage_of: how much an account uses of the catalogue's limits, by name; a smaller plan is refused while it uses more.
+        seats_of: how many members an account has; its seats follow (`Account.follow_seats`) and never go below.
     """
 
     def __init__(
@@ -63,13 +65,22 @@ class Billing:
         clock: Clock = utc_now,
         retry: RetryPolicy | None = None,
         signature_tolerance_s: int = 300,
+        usage_of: Callable[[str], Mapping[str, int]] | None = None,
+        seats_of: Callable[[str], int] | None = None,
         entitlements_ttl: timedelta = timedelta(seconds=5),
     ) -> None:
         self.catalogue = catalogue
         self._engine, self._gateway, self._clock = engine, gateway, clock
         self._retry = retry or RetryPolicy()
         self._facts = FactsCache(size_max=_FACTS_MAX, ttl=entitlements_ttl)
-        self._rules = sync.Rules(catalogue=catalogue, grace=grace or GracePolicy(), retry=self._retry, written=self._facts.forget)
+        self._rules = sync.Rules(
+            catalogue=catalogue,
+            grace=grace or GracePolicy(),
+            retry=self._retry,
+            written=self._facts.forget,
+            usage_of=usage_of,
+            seats_of=seats_of,
+        )
         self._tolerance_s = signature_tolerance_s
         self._handlers: dict[str, dict[str, Handler]] = {}
 

@@ -21,7 +21,13 @@
     │   ├── NotEntitled             the use does not fit what the account may use; has the decision
     │   ├── UnknownOverride         the account has no exception of that id
     │   ├── NoCustomer              the account has never been to the checkout
-    │   └── NotSubscribed           there is no subscription to change, or it is over
+    │   ├── NotSubscribed           there is no subscription to change, or it is over
+    │   └── ChangeError
+    │       ├── ChangeRefused       the subscription cannot be changed as it is
+    │       ├── ChangeInProgress    somebody is changing it right now
+    │       ├── LimitsExceeded      the account uses more than the plan it wants allows
+    │       ├── UnknownPreview      no such preview was shown for the account
+    │       └── PreviewOutdated     what was shown is no longer what would be done
     ├── GatewayError
     │   ├── GatewayUnavailable      worth trying again: network, rate limit, Stripe's own failure
     │   ├── GatewayRefused          not worth trying again: Stripe says the request is wrong
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .decision import Decision
+    from .obstacle import Obstacle
 
 
 class BillingError(Exception):
@@ -188,6 +195,51 @@ class NotSubscribed(AccountError):
     def __init__(self, account: str) -> None:
         self.account = account
         super().__init__(f"account {account!r} has no subscription that goes on; send the customer to the checkout")
+
+
+class ChangeError(AccountError):
+    """The plan was not changed."""
+
+
+class ChangeRefused(ChangeError):
+    """The subscription is in no state to be changed."""
+
+    def __init__(self, account: str, reason: str) -> None:
+        self.account, self.reason = account, reason
+        super().__init__(f"the plan of {account!r} cannot be changed so: {reason}")
+
+
+class ChangeInProgress(ChangeError):
+    """Another confirmation has begun and not ended."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"the plan of {account!r} is being changed; look again in a moment")
+
+
+class LimitsExceeded(ChangeError):
+    """The account uses more than the plan allows; `obstacles` says of what and how much."""
+
+    def __init__(self, account: str, plan: str, obstacles: tuple[Obstacle, ...]) -> None:
+        self.account, self.plan, self.obstacles = account, plan, obstacles
+        used = ", ".join(f"{one.limit}: {one.used} used, {one.allowed} allowed" for one in obstacles)
+        super().__init__(f"{account!r} uses more than {plan!r} allows ({used}); use less first, or confirm with an override_reason")
+
+
+class UnknownPreview(ChangeError):
+    """The token is not one of the account's previews."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"no such preview of {account!r}; call preview_change again")
+
+
+class PreviewOutdated(ChangeError):
+    """What was shown is not what would happen now; nothing was done."""
+
+    def __init__(self, account: str, reason: str) -> None:
+        self.account, self.reason = account, reason
+        super().__init__(f"the preview of {account!r} holds no more: {reason}; show a new one")
 
 
 class GatewayError(BillingError):

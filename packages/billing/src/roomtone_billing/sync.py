@@ -7,7 +7,7 @@ time. What arrives after a ticket was drawn changes the account's mark, and leav
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,11 +30,13 @@ LEASE = timedelta(seconds=60)
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What the host decided: the same for every account."""
+    """What the host decided: the same for every account. `usage_of` and `seats_of` count what an account uses, by its key."""
 
     catalogue: Catalogue
     grace: GracePolicy
     retry: RetryPolicy
+    usage_of: Callable[[str], Mapping[str, int]] | None = None
+    seats_of: Callable[[str], int] | None = None
     written: Callable[[str], None] = lambda _: None  # told of each account whose new truth is committed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from .changes import ChangesGateway, PreviewedInvoice, PreviewLine, Wanted
 from .checkouts import CheckoutPage, CheckoutsGateway
 from .customers import CustomerOwner, CustomersGateway
 from .meters import MetersGateway
@@ -12,10 +13,30 @@ from .packs import PackOffer, PacksGateway
 from .prices import PricesGateway, PublishedPrice, PublishedProduct
 from .subscriptions import CancelReason, SubscriptionsGateway
 
-__all__ = ["CancelReason", "CheckoutPage", "CustomerOwner", "Gateway", "PackOffer", "PublishedPrice", "PublishedProduct"]
+__all__ = [
+    "CancelReason",
+    "CheckoutPage",
+    "CustomerOwner",
+    "Gateway",
+    "PackOffer",
+    "PreviewLine",
+    "PreviewedInvoice",
+    "PublishedPrice",
+    "PublishedProduct",
+    "Wanted",
+]
 
 
-class Gateway(CheckoutsGateway, CustomersGateway, MetersGateway, PacksGateway, PricesGateway, SubscriptionsGateway, Protocol):
+class Gateway(
+    ChangesGateway,
+    CheckoutsGateway,
+    CustomersGateway,
+    MetersGateway,
+    PacksGateway,
+    PricesGateway,
+    SubscriptionsGateway,
+    Protocol,
+):
     """The outside world. Every method raises `GatewayUnavailable` (passing) or `GatewayRefused` (lasting).
 
     Writes take a `key`: the same key makes the same object once, however often it is sent within a day.

@@ -5,6 +5,7 @@ from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
 from .history import HistoryRow
 from .metering import MeteredRow
+from .previews import PreviewRow
 from .row import Counter, Document, Instant, Row, metadata
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "MeteredRow",
     "OutboxRow",
     "OverrideRow",
+    "PreviewRow",
     "Row",
     "UseRow",
     "UsedRow",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .changes import StripeChanges
 from .checkouts import StripeCheckouts
 from .customers import StripeCustomers
 from .meters import StripeMeters
@@ -10,7 +11,7 @@ from .prices import StripePrices
 from .subscriptions import StripeSubscriptions
 
 
-class StripeGateway(StripeCustomers, StripeCheckouts, StripeMeters, StripePacks, StripePrices, StripeSubscriptions):
+class StripeGateway(StripeCustomers, StripeChanges, StripeCheckouts, StripeMeters, StripePacks, StripePrices, StripeSubscriptions):
     """Speaks to Stripe with one secret key. Safe to share between threads.
 
     Args:

@@ -9,7 +9,8 @@ from ..world import World
 from .routes import LIST, Call, Route, listing, retrieving
 
 PHASES = " ".join(
-    f"phases.{name}" for name in ("items.price", "items.quantity", "duration", "end_date", "start_date", "proration_behavior")
+    f"phases.{name}"
+    for name in ("items.price", "items.quantity", "duration", "end_date", "start_date", "proration_behavior", "discounts.discount")
 )
 
 

@@ -47,6 +47,7 @@ def update(world: World, schedule_id: str, params: Object) -> Object:
     if "phases" in params:
         first = next((each for each in schedule["phases"] if each["end_date"] > world.now), schedule["phases"][-1])
         changes["phases"] = read_phases(world, params["phases"], start=first["start_date"])
+        _refuse_other_discounts(world, schedule, params["phases"])
     changed = schedules.change(world, schedule_id, **changes)
     if changed["status"] == "active":
         _follow(world, changed)
@@ -109,6 +110,16 @@ def read_phases(world: World, given: list[Object], *, start: int) -> list[Object
         phases.append(schedules.build_phase(items, currency=currency, start=start, end=end, proration_behavior=behavior))
         start = end
     return phases
+
+
+def _refuse_other_discounts(world: World, schedule: Object, given: list[Object]) -> None:
+    """Phases may keep what the subscription has; changing it is more than this does."""
+    running = world.store.find(subscriptions.KIND, schedule["subscription"] or "")
+    kept = set(running["discounts"]) if running else set()
+    for place, phase in enumerate(given):
+        asked = {each["discount"] for each in phase.get("discounts") or []}
+        if asked != kept:
+            raise NotSupported("phases with other discounts than the subscription's own", param=f"phases[{place}][discounts]")
 
 
 def _around(world: World, subscription_id: str) -> Object:
