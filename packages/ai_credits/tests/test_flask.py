@@ -40,3 +40,15 @@ def test_a_limit_that_is_reached_says_which_and_whose():
 
     assert (answer.status_code, answer.json["error"]) == (402, "limit_reached")
     assert (answer.json["limit"], answer.json["scope"], answer.json["subject"]) == ("seat", "user", "ada")
+
+
+def test_flask_s_command_line_has_the_commands_on_the_application_s_ledger(ledger, account):
+    from roomtone_ai_credits.flask import add_commands
+
+    app = flask.Flask("host")
+    add_commands(app, ledger)
+    ledger.grant(None, account, amount=2_000_000, key="k")
+
+    answer = app.test_cli_runner().invoke(args=["credits", "balance", account])
+
+    assert "available\t2\n" in answer.output

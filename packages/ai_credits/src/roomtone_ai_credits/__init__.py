@@ -12,7 +12,7 @@ from .lots import Lot, LotKind
 from .meter import Meter, OnFailure
 from .notices import Event, EventKind
 from .pricing import ModelRate, RateCard, Step
-from .reading import Balance, EntryView
+from .reading import Balance, EntryView, LimitUse
 from .reports import Forecast, Margin, Reports, Rerated, Spending
 from .usage import Usage
 from .verification import Verification
@@ -34,6 +34,7 @@ __all__ = [
     "Hold",
     "HoldState",
     "Limit",
+    "LimitUse",
     "Lot",
     "LotKind",
     "Margin",

@@ -18,7 +18,7 @@ from .grants import Grant
 from .holds import Hold, Settlement
 from .meter import OnFailure, Watch
 from .notices import Event
-from .reading import Balance, EntryView
+from .reading import Balance, EntryView, LimitUse
 from .usage import Usage
 from .verbs import Verbs
 
@@ -119,6 +119,10 @@ class AsyncAiCredits:
     async def entries(self, account: str, limit: int = 50) -> list[EntryView]:
         """Return what moved the balance, newest first; at most `limit`."""
         return await self._in_thread(self.credits.entries, account, limit)
+
+    async def limits(self, account: str) -> list[LimitUse]:
+        """Return the limits of an account and what was used under each."""
+        return await self._in_thread(self.credits.limits, account)
 
     async def events(self, limit: int = 100) -> list[Event]:
         """Return what the host has not been told yet; see `AiCredits.events`."""

@@ -21,7 +21,7 @@ from .ledger import Ledger
 from .meter import Meter, OnFailure
 from .notices import Event
 from .pricing import RateCard
-from .reading import Balance, EntryView
+from .reading import Balance, EntryView, LimitUse
 from .reports import Reports
 from .usage import Usage
 from .verbs import Verbs
@@ -225,6 +225,11 @@ class AiCredits:
         """Return what moved the balance, newest first; at most `limit`."""
         with self._reading(session) as connection:
             return reading.entries(connection, account, limit)
+
+    def limits(self, account: str, session: Session | None = None) -> list[LimitUse]:
+        """Return the limits of an account and what was used under each, by name and subject."""
+        with self._reading(session) as connection:
+            return reading.limits(connection, account, self._clock())
 
     def events(self, limit: int = 100, session: Session | None = None) -> list[Event]:
         """Return what the host has not been told yet, oldest first; at most `limit`. Call `acknowledge` when it is dealt with.

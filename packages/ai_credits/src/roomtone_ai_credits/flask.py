@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Response, jsonify
 
+from .credits import AiCredits
 from .errors import InsufficientCredits, LimitReached
 
 
@@ -13,6 +14,13 @@ def answer_insufficient_credits(app: Flask | Blueprint) -> None:
     A LimitReached says "limit_reached" and which limit, of whom.
     """
     app.register_error_handler(InsufficientCredits, _payment_required)
+
+
+def add_commands(app: Flask, credits_: AiCredits) -> None:
+    """Add `flask credits …` to the application's command line: what `credits` does, on this ledger. Needs the extra `cli`."""
+    from .cli import commands_of  # an extra: pages need no command line
+
+    app.cli.add_command(commands_of(credits_))
 
 
 def _payment_required(refusal: InsufficientCredits) -> tuple[Response, int]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, Table, and_, select, update
 
 from . import records
 from .entries import EntryKind
+from .limits import Limit, Scope, Tally
 from .lots import Lot, LotKind
-from .models import ACCOUNT, ENTRY, EVENT, LOT
+from .models import ACCOUNT, ENTRY, EVENT, LIMIT, LOT, TALLY
 from .notices import Event
 
 
@@ -51,6 +53,19 @@ class EntryView:
     user: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitUse:
+    """A limit, and what was used under it by one subject. Amounts are micro-credits."""
+
+    limit: Limit
+    subject: str | None
+    """Who used it; None where the whole account is meant, or nobody has used anything yet."""
+    used: int
+    """In the window that runs, held credit counted."""
+    resets_at: datetime | None
+    """When something of it comes free; None when nothing does."""
+
+
 def balance(connection: Connection, account: str, now: datetime) -> Balance | None:
     """Read a balance in one query; None when something is due and must be booked first."""
     both = ACCOUNT.outerjoin(LOT, and_(LOT.c.account_id == ACCOUNT.c.id, LOT.c.is_open))
@@ -80,6 +95,27 @@ def entries(connection: Connection, account: str, limit: int) -> list[EntryView]
     query = select(ENTRY).join(ACCOUNT, ACCOUNT.c.id == ENTRY.c.account_id).where(ACCOUNT.c.account == account, ENTRY.c.amount != 0)
     rows = connection.execute(query.order_by(ENTRY.c.seq.desc()).limit(limit)).mappings()
     return [EntryView(user=row["used_by"], kind=EntryKind(row["kind"]), **{name: row[name] for name in _SHOWN}) for row in rows]
+
+
+def limits(connection: Connection, account: str, now: datetime) -> list[LimitUse]:
+    """Read the limits in force, and what each subject has used under them."""
+
+    def rows(table: Table) -> list[dict[str, Any]]:
+        query = select(table).join(ACCOUNT, ACCOUNT.c.id == table.c.account_id).where(ACCOUNT.c.account == account)
+        return [dict(row) for row in connection.execute(query.order_by(table.c.name, table.c.subject)).mappings()]
+
+    tallies = [records.to_tally(row) for row in rows(TALLY)]
+    found = {(limit.name, limit.subject): limit for limit in map(records.to_limit, rows(LIMIT)) if limit.is_active}
+    uses = []
+    for (name, subject), limit in found.items():
+        own = {tally.subject: tally for tally in tallies if tally.name == name and tally.subject == subject}
+        each = {tally.subject: tally for tally in tallies if tally.name == name and (name, tally.subject) not in found}
+        counted = own if subject or limit.scope is Scope.account else each
+        for tally in counted.values() or (Tally(name=name, subject=subject),):
+            left = tally.left(limit, now)
+            resets_at = limit.resets_at(tally, now)
+            uses.append(LimitUse(limit=limit, subject=tally.subject or None, used=limit.amount - left, resets_at=resets_at))
+    return uses
 
 
 def events(connection: Connection, limit: int) -> list[Event]:
