@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from roomtone_billing import Billing, Interval, Price
+from roomtone_billing import Billing, Interval, Phase, Price
 from roomtone_billing.cli import main
 
 
@@ -87,3 +87,83 @@ def test_the_offline_stripe_is_among_the_commands():
     assert "offline-stripe" in listed
     assert help_text.exit_code == 0
     assert "--port" in help_text.output
+
+
+def test_events_are_replayed_by_name_by_time_and_by_failure(run, host):
+    host.hear(host.customer())
+    host.drain()
+    name = host.billing.inbox()[0].event_id
+    outputs = [run("replay", name).output]
+    host.drain()
+    outputs += [run("replay", "--since", "2025-12-31").output, run("replay", "--since", "2025-12-31", "--until", "2026-01-01").output]
+    outputs += [run("replay", "--failed").output]
+
+    assert outputs == [
+        f"{name} is pending again\n",
+        "0 events are pending again\n",
+        "0 events are pending again\n",
+        "0 events are pending again\n",
+    ]
+    assert run("replay").exit_code == run("replay", name, "--failed").exit_code == 2
+
+
+def test_the_worker_works_once_and_says_how_much(run, host):
+    customer = host.customer()
+    host.stripe.subscribe(customer, plan="pro")
+    host.hear(customer)
+    output = run("worker", "--once").output
+
+    assert output.endswith("steps done\n")
+    assert host.billing.account("a").access().phase is Phase.active
+
+
+def test_gaps_are_filled_and_drift_is_repaired_and_listed(run, host):
+    customer = host.customer()
+    subscription = host.stripe.subscribe(customer, plan="pro")
+    host.billing.account("a").sync()
+    filled, again = run("backfill").output, json.loads(run("backfill", "--json").output)
+    host.stripe.cancel(subscription)
+    found, listed, quiet = run("reconcile").output, run("drifts").output, json.loads(run("reconcile", "--json").output)
+
+    assert "events were missing" in filled
+    assert again["missing"] == 0
+    assert "1 accounts repaired" in found
+    assert f"subscriptions.{subscription}.status: active here, canceled at Stripe" in found
+    assert f"subscriptions.{subscription}.status" in listed
+    assert (quiet["drifts"], quiet["is_complete"]) == ([], True)
+    assert json.loads(run("drifts", "--json").output)[0]["account"] == "a"
+
+
+def test_the_doctor_says_what_to_do_and_fails_until_it_is_done(run, host):
+    ill, as_data = run("doctor"), json.loads(run("doctor", "--json").output)
+    host.billing.publish()
+    host.stripe.api.webhook_endpoints.create({"url": "https://a.example/hook", "enabled_events": ["*"]})
+    run("backfill")
+    host.drain()
+    well = run("doctor")
+
+    assert (ill.exit_code, well.exit_code) == (1, 0)
+    assert "run `billing catalog apply`" in ill.output
+    assert {one["check"] for one in as_data if not one["is_ok"]} == {"endpoint", "catalogue"}
+
+
+def test_the_status_shows_what_waits_and_what_is_violated(run, host):
+    host.billing.receive(*host.event())
+    well = run("status")
+    host.clock.move(hours=3)
+    ill = run("status")
+    data = json.loads(run("status", "--json").output)
+
+    assert (well.exit_code, ill.exit_code) == (0, 1)
+    assert "1 pending" in well.output
+    assert "is a worker running?" in ill.output
+    assert data[1][0]["invariant"] == "events are looked at"
+
+
+def test_old_events_are_deleted_but_never_too_early(run, host):
+    host.hear(host.customer())
+    host.drain()
+    host.clock.move(days=91)
+
+    assert run("forget", "--keep-days", "30").exit_code == 2
+    assert run("forget").output == "1 events deleted\n"

@@ -7,6 +7,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from roomtone_billing import Phase
 from roomtone_billing.flask import blueprint
 from roomtone_billing.inbox import PAYLOAD_BYTES_MAX
 
@@ -50,3 +51,31 @@ def test_no_input_whatever_gets_a_500(host, client, payload, is_signed, header):
     header = host.signed(payload)[1] if is_signed else header
 
     assert client.post("/hook", data=payload, headers={"Stripe-Signature": header}).status_code == 400
+
+
+def test_inline_the_request_that_brought_an_event_works_it_off(host):
+    app = Flask(__name__)
+    app.register_blueprint(blueprint(host.billing, path="/hook", inline=True))
+    customer = host.customer()
+    host.stripe.subscribe(customer, plan="pro")
+    (payload,) = host.stripe.events(customer)
+    _, header = host.signed(payload)
+    answer = app.test_client().post("/hook", data=payload, headers={"Stripe-Signature": header})
+
+    assert (answer.status_code, host.billing.account("a").access().phase) == (200, Phase.active)
+
+
+def test_inline_an_event_is_acknowledged_though_the_work_fails(host, monkeypatch):
+    app = Flask(__name__)
+    app.register_blueprint(blueprint(host.billing, path="/hook", inline=True))
+
+    def fail(limit: int) -> int:
+        raise RuntimeError("out of memory")
+
+    payload, header = host.event()
+    monkeypatch.setattr(host.billing, "work", fail)
+    answer = app.test_client().post("/hook", data=payload, headers={"Stripe-Signature": header})
+    monkeypatch.undo()
+    host.drain()
+
+    assert (answer.status_code, [str(view.state) for view in host.billing.inbox()]) == (200, ["foreign"])

@@ -81,9 +81,17 @@ def test_the_truth_is_fetched_whole_with_the_invoices_last():
     assert truth.card == "visa •••• 4242"
 
 
-@pytest.mark.parametrize("answer", [(200, {"id": "cus_1", "object": "customer", "deleted": True}), (404, MISSING)])
-def test_a_deleted_customer_is_truth_too(answer):
-    stripe_, _ = gateway(answer)
+@pytest.mark.parametrize("left", [page(), page(example("subscription", status="canceled")), (404, MISSING)])
+def test_a_deleted_customer_is_truth_too(left):
+    stripe_, _ = gateway((200, {"id": "cus_1", "object": "customer", "deleted": True}), left)
+    truth = stripe_.fetch("cus_1")
+
+    assert truth.is_deleted
+    assert all(one.status is Status.canceled for one in truth.subscriptions)
+
+
+def test_a_customer_that_never_was_is_a_deleted_one():
+    stripe_, _ = gateway((404, MISSING))
 
     assert stripe_.fetch("cus_1").is_deleted
 

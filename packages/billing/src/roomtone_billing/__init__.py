@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .access import Access, Cause, GracePolicy, Phase
     from .account import Account, InvoiceView
+    from .backfill import Backfill
+    from .backlog import Backlog
     from .billing import Billing
     from .decision import Decision, Source
+    from .doctor import Finding
     from .entitlement import Override
     from .entitlements import Entitlements, Usage
     from .events import (
@@ -29,18 +32,24 @@ if TYPE_CHECKING:
     from .gateway import CancelReason, PreviewLine
     from .history import HistoryEntry
     from .inbox import InboxView, Receipt
+    from .invariants import Violation
     from .lifecycle import PaymentState, PendingChange, SubscriptionView
     from .obstacle import Obstacle
     from .outbox import OutboxView
     from .plans import Catalogue, Interval, Pack, Plan, Price
     from .preview import Confirmed, Preview
+    from .reconcile import Drift, Reconciliation
     from .snapshot import Discount, Status
     from .transactions import RetryPolicy
+    from .upkeep import Upkeep
     from .use import Hold
+    from .worker import Rhythm, Worker
 
 __all__ = [
     "Access",
     "Account",
+    "Backfill",
+    "Backlog",
     "Billing",
     "CancelReason",
     "Catalogue",
@@ -48,8 +57,10 @@ __all__ = [
     "Confirmed",
     "Decision",
     "Discount",
+    "Drift",
     "Entitlements",
     "Event",
+    "Finding",
     "GracePolicy",
     "HistoryEntry",
     "Hold",
@@ -73,20 +84,27 @@ __all__ = [
     "PreviewLine",
     "Price",
     "Receipt",
+    "Reconciliation",
     "RetryPolicy",
+    "Rhythm",
     "Source",
     "Status",
     "SubscriptionEnded",
     "SubscriptionStarted",
     "SubscriptionView",
     "TrialStarted",
+    "Upkeep",
     "Usage",
+    "Violation",
+    "Worker",
 ]
 
 # Loaded when asked for: whoever uses `roomtone_billing.offline` alone needs neither SQLAlchemy nor pydantic.
 _MODULES = {
     "Access": "access",
     "Account": "account",
+    "Backfill": "backfill",
+    "Backlog": "backlog",
     "Billing": "billing",
     "CancelReason": "gateway",
     "Catalogue": "plans",
@@ -94,8 +112,10 @@ _MODULES = {
     "Confirmed": "preview",
     "Decision": "decision",
     "Discount": "snapshot",
+    "Drift": "reconcile",
     "Entitlements": "entitlements",
     "Event": "events",
+    "Finding": "doctor",
     "GracePolicy": "access",
     "HistoryEntry": "history",
     "Hold": "use",
@@ -119,14 +139,19 @@ _MODULES = {
     "PreviewLine": "gateway",
     "Price": "plans",
     "Receipt": "inbox",
+    "Reconciliation": "reconcile",
     "RetryPolicy": "transactions",
+    "Rhythm": "worker",
     "Source": "decision",
     "Status": "snapshot",
     "SubscriptionEnded": "events",
     "SubscriptionStarted": "events",
     "SubscriptionView": "lifecycle",
     "TrialStarted": "events",
+    "Upkeep": "upkeep",
     "Usage": "entitlements",
+    "Violation": "invariants",
+    "Worker": "worker",
 }
 
 

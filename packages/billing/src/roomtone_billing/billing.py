@@ -28,6 +28,7 @@ from .outbox import Handler, OutboxView
 from .plans import Catalogue, Interval
 from .publication import Change
 from .transactions import Clock, RetryPolicy, writing
+from .upkeep import Upkeep
 
 E = TypeVar("E", bound=Event)
 # Accounts whose facts are remembered; a few kilobytes each.
@@ -94,6 +95,16 @@ class Billing:
     def metering(self) -> Metering:
         """Use that is paid for by the unit, on its way to Stripe's meters."""
         return Metering(engine=self._engine, gateway=self._gateway, catalogue=self.catalogue, retry=self._retry, clock=self._clock)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock it was made with."""
+        return self._clock
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Replay, back-fill, reconciliation, doctor and figures, for whoever operates it; costs nothing."""
+        return Upkeep(engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock, drift=self.publication)
 
     def open_account(self, session: Session, account: str, *, email: str, name: str) -> bool:
         """Make the account known, without a trial; returns False if it was. Flushes into the caller's transaction.

@@ -12,8 +12,13 @@ from .billing import Billing
 from .errors import WebhookError
 from .inbox import PAYLOAD_BYTES_MAX
 
+# What one request may do besides storing its event, with `inline`.
+INLINE_STEPS_MAX = 20
 
-def blueprint(billing: Billing, on_stored: Callable[[], None] | None = None, *, path: str = "/stripe/webhook") -> Blueprint:
+
+def blueprint(
+    billing: Billing, on_stored: Callable[[], None] | None = None, *, path: str = "/stripe/webhook", inline: bool = False
+) -> Blueprint:
     """A blueprint with one route, `POST path`, for Stripe to call. Exempt it from CSRF protection.
 
     It answers 200 when the event is stored, now or before, and 400 to everything malformed, unsigned or longer than 256 KiB. While the
@@ -22,6 +27,8 @@ def blueprint(billing: Billing, on_stored: Callable[[], None] | None = None, *, 
     Args:
         on_stored: called after each event accepted, to wake a worker, also for one sent again: whoever took it first may have died
             before waking anybody.
+        inline: for small hosts without a worker: the request that brought an event also works, once the event is stored, at most 20
+            steps of each kind. What fails is logged and taken up by a later request or by `sweep`; the event is acknowledged either way.
     """
     pages = Blueprint("billing", __name__)
 
@@ -39,6 +46,11 @@ def blueprint(billing: Billing, on_stored: Callable[[], None] | None = None, *, 
             return "not stored", 503
         if on_stored is not None:
             on_stored()
+        if inline:
+            try:
+                billing.work(INLINE_STEPS_MAX)
+            except Exception:
+                current_app.logger.exception("a stored webhook is not worked off yet; a later one or `sweep` will")
         return "", 200
 
     return pages

@@ -228,8 +228,10 @@ class Snapshot:
         return min((at for at in owed if at is not None), default=subscription.period_start)
 
     def after_deletion(self, known: Iterable[Subscription], now: datetime) -> Snapshot:
-        """The snapshot of a deleted customer: what was known, ended. Stripe cancels at once and then lists nothing."""
-        ended = tuple(one if one.ended_at else replace(one, status=Status.canceled, ended_at=now) for one in known if one.status in _RANK)
+        """The snapshot of a deleted customer: what is still listed and what was known besides, ended. Stripe cancels all at once."""
+        listed = {one.id for one in self.subscriptions}
+        found = (*self.subscriptions, *(one for one in known if one.id not in listed))
+        ended = tuple(one if one.ended_at else replace(one, status=Status.canceled, ended_at=now) for one in found if one.status in _RANK)
         return replace(self, subscriptions=ended)
 
 

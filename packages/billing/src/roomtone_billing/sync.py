@@ -104,8 +104,15 @@ def fetch_and_write(engine: Engine, gateway: Gateway, ticket: Ticket, *, rules: 
     return write(engine, ticket, truth, rules=rules, now=now)
 
 
-def write(engine: Engine, ticket: Ticket, truth: Snapshot, *, rules: Rules, now: datetime) -> bool:
-    """Write what was fetched under the ticket, and what it announces, in one transaction; False when the ticket is not the newest."""
+Witness = Callable[[Session, AccountRow, Snapshot], object]
+
+
+def write(engine: Engine, ticket: Ticket, truth: Snapshot, *, rules: Rules, now: datetime, witness: Witness | None = None) -> bool:
+    """Write what was fetched under the ticket, and what it announces, in one transaction; False when the ticket is not the newest.
+
+    Args:
+        witness: sees the row as it was and the truth that takes its place, in that transaction.
+    """
     with writing(engine) as session:
         row = session.get_one(AccountRow, ticket.account, with_for_update=True)
         if row.ticket != ticket.number:
@@ -113,6 +120,8 @@ def write(engine: Engine, ticket: Ticket, truth: Snapshot, *, rules: Rules, now:
         before = snapshot.from_json(row.snapshot) if row.snapshot else None
         if truth.is_deleted:
             truth = truth.after_deletion(before.subscriptions if before else (), now)
+        if witness is not None:
+            witness(session, row, truth)
         told = announce.from_json(row.announced) if row.announced else announce.Announced()
         told, events = announce.announce(told, truth, account=row.account, catalogue=rules.catalogue, now=now)
         outbox.write(session, events, now=now)

@@ -8,6 +8,7 @@ from typing import Protocol
 from .changes import ChangesGateway, PreviewedInvoice, PreviewLine, Wanted
 from .checkouts import CheckoutPage, CheckoutsGateway
 from .customers import CustomerOwner, CustomersGateway
+from .lists import ListsGateway
 from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
 from .prices import PricesGateway, PublishedPrice, PublishedProduct
@@ -31,6 +32,7 @@ class Gateway(
     ChangesGateway,
     CheckoutsGateway,
     CustomersGateway,
+    ListsGateway,
     MetersGateway,
     PacksGateway,
     PricesGateway,

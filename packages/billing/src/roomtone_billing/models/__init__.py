@@ -7,11 +7,14 @@ from .history import HistoryRow
 from .metering import MeteredRow
 from .previews import PreviewRow
 from .row import Counter, Document, Instant, Row, metadata
+from .upkeep import CursorRow, DriftRow
 
 __all__ = [
     "AccountRow",
     "Counter",
+    "CursorRow",
     "Document",
+    "DriftRow",
     "HandledRow",
     "HistoryRow",
     "HoldRow",

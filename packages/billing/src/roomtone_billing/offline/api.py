@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import formatdate
 from urllib.parse import parse_qsl
 
 from . import idempotency
@@ -126,6 +127,7 @@ class Api:
             status, text, more = error.status, json.dumps(error.body(), indent=2), {}
         if fault and fault.kind == "timeout":
             status, text = NO_ANSWER, ""
+        headers["date"] = formatdate(self._world.courier_now, usegmt=True)
         return Answer(status=status, body=text, headers={**headers, **more, "content-type": "application/json"})
 
     def _account(self, request: Request) -> str | None:

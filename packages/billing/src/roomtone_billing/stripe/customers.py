@@ -33,7 +33,7 @@ class StripeCustomers(Connection):
             with asking():
                 found = self._client.customers.retrieve(customer, {"expand": ["invoice_settings.default_payment_method"]}).to_dict()
                 if found.get("deleted"):
-                    return Snapshot(customer=customer, is_deleted=True)
+                    return self._deleted(customer)
                 listed = plain(
                     self._client.subscriptions.list(
                         {"customer": customer, "status": "all", "limit": PAGE_MAX, "expand": list(EXPANDED)}
@@ -57,6 +57,12 @@ class StripeCustomers(Connection):
             if error.code == "resource_missing":
                 return Snapshot(customer=customer, is_deleted=True)
             raise
+
+    def _deleted(self, customer: str) -> Snapshot:
+        """What is left of a deleted customer: the subscriptions that ended with it, in case nobody had heard of them."""
+        left = self._client.subscriptions.list({"customer": customer, "status": "all", "limit": PAGE_MAX, "expand": list(EXPANDED)})
+        subscriptions = tuple(translation.subscription(one) for one in plain(left.data))
+        return Snapshot(customer=customer, subscriptions=subscriptions, is_deleted=True)
 
     def owner(self, customer: str) -> CustomerOwner:
         """Whose customer it is, by its metadata; nobody's when it is gone."""

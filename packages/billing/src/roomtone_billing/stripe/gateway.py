@@ -5,13 +5,23 @@ from __future__ import annotations
 from .changes import StripeChanges
 from .checkouts import StripeCheckouts
 from .customers import StripeCustomers
+from .lists import StripeLists
 from .meters import StripeMeters
 from .packs import StripePacks
 from .prices import StripePrices
 from .subscriptions import StripeSubscriptions
 
 
-class StripeGateway(StripeCustomers, StripeChanges, StripeCheckouts, StripeMeters, StripePacks, StripePrices, StripeSubscriptions):
+class StripeGateway(
+    StripeCustomers,
+    StripeChanges,
+    StripeCheckouts,
+    StripeLists,
+    StripeMeters,
+    StripePacks,
+    StripePrices,
+    StripeSubscriptions,
+):
     """Speaks to Stripe with one secret key. Safe to share between threads.
 
     Args:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from .errors import BillingError
+from .host import app, tried
+from .upkeep import COMMANDS
 
 if TYPE_CHECKING:
-    from .billing import Billing
-    from .publication import Change
+    from ..billing import Billing
+    from ..publication import Change
 
 # As Terraform has them: https://developer.hashicorp.com/terraform/cli/commands/plan
 _SIGNS = {"create": "+", "rename": "~", "restore": "~", "replace": "±", "archive": "-"}
 _COLOURS = {"create": "green", "rename": "yellow", "restore": "yellow", "replace": "yellow", "archive": "red"}
-T = TypeVar("T")
 
 
 class _Commands(click.Group):
@@ -52,32 +52,6 @@ def _missing(name: str, error: ImportError) -> click.Command:
     return missing
 
 
-def _tried(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except BillingError as error:
-        raise click.ClickException(str(error)) from error
-
-
-def _load(name: str) -> Billing:
-    """The billing that `module:factory` makes."""
-    from .billing import Billing  # with SQLAlchemy, which `offline-stripe` starts without
-
-    module, _, factory = name.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), factory)()
-    except (ImportError, AttributeError, ValueError) as error:
-        raise click.UsageError(f"--app {name}: {error}; name a function without arguments as module:function") from error
-    if not isinstance(made, Billing):
-        raise click.UsageError(f"--app {name} makes a {type(made).__name__}, not a Billing")
-    return made
-
-
-app = click.option(
-    "--app", "billing", required=True, metavar="MODULE:FACTORY", callback=lambda _, __, name: _load(name), help="The host's Billing."
-)
-
-
 @main.group()
 def catalog() -> None:
     """Compare the catalogue with Stripe, and publish it."""
@@ -92,7 +66,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="For programs: a 
 @click.pass_context
 def plan(ctx: click.Context, billing: Billing, *, as_json: bool) -> None:
     """Show what `apply` would change; the exit code is 2 when there is something."""
-    changes = _tried(billing.publication)
+    changes = tried(billing.publication)
     _show(changes, as_json=as_json)
     if changes:
         ctx.exit(2)
@@ -104,9 +78,9 @@ def plan(ctx: click.Context, billing: Billing, *, as_json: bool) -> None:
 @click.option("--replace-used", is_flag=True, help="Replace prices, too, that customers are subscribed to: they keep the old.")
 def apply(billing: Billing, *, as_json: bool, replace_used: bool) -> None:
     """Make Stripe agree with the catalogue."""
-    changes = _tried(billing.publication)
+    changes = tried(billing.publication)
     _show(changes, as_json=as_json)
-    _tried(lambda: billing.publish(may_replace_used=replace_used))
+    tried(lambda: billing.publish(may_replace_used=replace_used))
 
 
 def _show(changes: Sequence[Change], *, as_json: bool) -> None:
@@ -130,10 +104,5 @@ def inbox(billing: Billing, limit: int) -> None:
         click.echo(f"{head}  {one.event_id}  {one.error or ''}".rstrip())
 
 
-@main.command()
-@app
-@click.argument("event_id")
-def replay(billing: Billing, event_id: str) -> None:
-    """Take a stored event up again; the worker does the rest."""
-    _tried(lambda: billing.replay(event_id))
-    click.echo(f"{event_id} is pending again")
+for _command in COMMANDS:
+    main.add_command(_command)
