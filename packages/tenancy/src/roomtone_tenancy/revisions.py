@@ -113,17 +113,18 @@ class Revisions:
     def _ancestors(self) -> dict[str, frozenset[str]]:
         return {}
 
-    def upgrade(self, connection: Connection, hear: Hear = lambda _, steps: steps) -> str:
+    def upgrade(self, connection: Connection, hear: Hear = lambda _, steps: steps, *, to: str | None = None) -> str:
         """Run what is missing up to the head, and return the head. Each revision is a transaction
         of its own; on SQLite all are one.
 
         Args:
+            to: run no more than what leads to this revision, and return that.
             hear: gets the steps as Alembic takes them, and gives them on.
 
         Effects:
             Begins and commits on the connection, which must not be in a transaction. Waits for other upgrades of this process.
         """
-        head = self.head
+        head = to or self.head
         is_sqlite = connection.dialect.name == "sqlite"
 
         def steps(revision: str, _: object) -> Iterator[Any]:  # Any: Alembic's

@@ -24,6 +24,7 @@ from .guard import TenantSession
 from .key_providers import KeyProvider
 from .life.backups import Backups
 from .life.clones import Clones
+from .life.exports import Exports
 from .life.moves import Moves
 from .life.renaming import rename
 from .life.restore import Restores
@@ -202,6 +203,7 @@ class Tenancy:
         return {
             "provision": self.provision,
             "clone": self.clones.resume,
+            "import": self.exports.resume,
             "move": self.moves.resume,
             "restore": restores.resume,
             "backup": self.backups.resume,
@@ -400,6 +402,11 @@ class Tenancy:
     def clones(self) -> Clones:
         """Makes new tenants of the data of others."""
         return Clones(shop=self._workshop)
+
+    @property
+    def exports(self) -> Exports:
+        """Writes tenants into files, and makes new ones of such files."""
+        return Exports(shop=self._workshop)
 
     @property
     def moves(self) -> Moves:

@@ -94,3 +94,16 @@ def test_a_clone_is_scrubbed_unless_it_is_said_that_it_need_not_be(run, run_on, 
     assert tenancy.resolve("b.test").key == "b"
     assert scrubbed == (0, "c\ta\t-\tmain\tr1\t1\ttidy\n")
     assert scrubbing("clone", "a", "d", "--scrub", "tidy", "--unscrubbed")[0] == 2
+
+
+def test_a_tenant_is_exported_checked_and_imported(run, tenancy, tmp_path):
+    file = str(tmp_path / "a.zip")
+    exported, again = run("export", "a", file, "--json"), run("export", "a", file)
+    checked, imported = run("import", file, "b", "--dry-run"), run("import", file, "b", "--domain", "b.test")
+    second, as_json = run("import", file, "b"), run("import", file, "c", "--json")
+
+    assert (json.loads(exported[1])["rows"], again[0]) == (0, 1)
+    assert checked[1].startswith("a\tsqlite\tr1\t2\t0\t")
+    assert imported == (0, "b\tmain\ta\tsqlite\tr1\t2\t0\n")
+    assert (second[0], json.loads(as_json[1])["key"]) == (1, "c")
+    assert tenancy.resolve("b.test").key == "b"

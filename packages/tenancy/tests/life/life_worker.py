@@ -53,6 +53,12 @@ def main(order: dict) -> None:
             tenancy.clones.clone("acme", "copy", scrub=["hide_names"])
         case "failing clone":
             tenancy.clones.clone("acme", "copy", scrub=["unfit"])
+        case "import" if tenancy.exists("copy"):
+            tenancy.exports.resume("copy")
+        case "import":
+            tenancy.exports.load(Path(order["file"]), "copy")
+        case "export":
+            tenancy.exports.create("acme", Path(order["file"]))
         case "suspend":
             with Session(catalog) as session, session.begin():
                 tenancy.suspend(session, "acme", reason="unpaid")

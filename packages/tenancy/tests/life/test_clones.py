@@ -148,7 +148,7 @@ def test_a_failure_that_cannot_be_taken_back_now_is_taken_back_by_resume(acme, m
         raise OSError("server away")
 
     with monkeypatch.context() as patched:
-        patched.setattr("roomtone_tenancy.life.clones.delete", fails)
+        patched.setattr("roomtone_tenancy.life.newcomers.delete", fails)
         with pytest.raises(OperationFailed) as caught:
             acme.clones.clone("acme", "copy", scrub=["refuse"])
     pending = acme.pending("clone")

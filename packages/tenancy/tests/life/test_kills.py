@@ -46,8 +46,14 @@ def restoring(kind):
 
 
 def cloning(kind):
-    inside = {"database": PREPARE[kind], "copy": LOAD[kind], "scrub": ["scrub.written"], "activation": ["clone.written"]}
+    inside = {"database": PREPARE[kind], "copy": LOAD[kind], "scrub": ["scrub.written"], "activation": ["newcomer.written"]}
     return steps("clone", [*roles(kind), "database", "copy", "verification", "migration", "scrub", "activation"], inside)
+
+
+def importing(kind):
+    inside = {"database": PREPARE[kind], "data": ["import.filled"], "activation": ["newcomer.written"]}
+    names = ["database", "schema", "data", "verification", "migration", "stamp", "activation"]
+    return steps("import", [*roles(kind), *names], inside)
 
 
 def backing_up():
@@ -65,6 +71,7 @@ def killed(site, two_servers, tmp_path):
             "migrations": str(site.migrations),
             "keys": site.keys.to_text(),
             "backups": str(tmp_path / "backups"),
+            "file": str(tmp_path / "acme.zip"),
             "verb": verb,
             "point": point,
         }
@@ -139,12 +146,32 @@ def test_a_clone_killed_at_every_point_is_nobodys_until_it_is_scrubbed_and_then_
     assert names(acme, site, "acme") == ["ann", "bob"]
 
 
+def test_an_import_killed_at_every_point_is_nobodys_until_it_was_compared_and_then_active(site, acme, killed, names, tmp_path):
+    acme.exports.create("acme", tmp_path / "acme.zip")
+    *points, _ = importing(site.kind)
+
+    seen = []
+    for point in points:
+        killed("import", point)
+        seen.append((str(acme.tenant("copy").state), acme.pending("import"), acme.orphans()))
+
+    assert seen == [("provisioning", ["copy"], [])] * (len(points) - 1) + [("active", [], [])]
+    assert names(acme, site, "copy") == names(acme, site, "acme") == ["ann", "bob"]
+
+
+def test_an_export_that_is_killed_leaves_no_file_of_this_name(acme, killed, tmp_path):
+    killed("export", "export.written")
+
+    assert not (tmp_path / "acme.zip").exists()
+    assert acme.exports.create("acme", tmp_path / "acme.zip").rows == 2
+
+
 def test_a_clone_that_fails_and_is_killed_as_it_is_taken_back_is_taken_back_by_the_next_one(acme, killed):
-    killed("failing clone", "clone.dropped")
+    killed("failing clone", "newcomer.dropped")
     pending = acme.pending("clone")
     with pytest.raises(UnknownScrub):
         acme.clones.resume("copy")
-    killed("failing clone", "clone.dropped")
+    killed("failing clone", "newcomer.dropped")
     acme.delete("copy")
 
     assert (pending, acme.exists("copy"), acme.orphans(), acme.pending("clone")) == (["copy"], False, [], [])
@@ -189,8 +216,8 @@ def test_every_point_in_the_code_is_one_that_a_test_kills_at(site):
     folder = Path(life.__file__).parent
     named = {name for path in folder.rglob("*.py") for name in POINT.findall(path.read_text())}
 
-    killed_at = {"door.told", "door.unrecorded", "copy.dropped", "clone.dropped", *backing_up()}
-    killed_at |= {point for kind in LOAD for each in (moving, restoring, cloning) for point in each(kind)}
+    killed_at = {"door.told", "door.unrecorded", "copy.dropped", "newcomer.dropped", "export.written", *backing_up()}
+    killed_at |= {point for kind in LOAD for each in (moving, restoring, cloning, importing) for point in each(kind)}
 
     of_steps = {point for point in killed_at if point.count(".") == 2}
     assert named == killed_at - of_steps

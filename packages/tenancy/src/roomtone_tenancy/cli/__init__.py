@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from ..tenancy import Tenancy
-from . import backups, clones, doctor, domains, life, migrate, pool, secrets, servers, tenants
+from . import backups, clones, doctor, domains, exports, life, migrate, pool, secrets, servers, tenants
 
 MODULES = (
     tenants,
     life,
     backups,
     clones,
+    exports,
     migrate,
     servers,
     domains,

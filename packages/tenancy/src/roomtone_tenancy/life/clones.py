@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import Session
 
 from .. import faults
 from ..errors import StampMismatch, TenantUnavailable
-from ..events import TenantActivated
 from ..guard import TenantSession
 from ..lifecycle import TenantState
-from ..models import CredentialRow, DomainClaimRow, DomainRow, OperationRow, TenantRow
+from ..models import OperationRow, TenantRow
 from ..operations import Attempt, Listener
 from ..provisioners import Place
 from ..provisioners.stamp import STAMP
@@ -24,6 +23,7 @@ from . import scrubs
 from .contents import Contents, from_json, to_json, total_rows
 from .errors import NewerRevision
 from .manifests import Backup
+from .newcomers import Newcomer, begin
 from .replacement import Replacement
 from .shelf import shelf_of
 from .undertaking import Undertaking
@@ -130,19 +130,16 @@ class Clones:
     def _begin(
         self, key: str, facts: Mapping[str, Any], scrub: Sequence[str] | None, on_step: Listener | None, wishes: Mapping[str, Any]
     ) -> CloneReport:
-        """Write down whom it is for and what it is made of, before anything is made."""
-        of, names = self.shop.of, scrubs.chosen(self.shop.scrubs, scrub)
-        with Session(of.catalog) as session, session.begin():
-            tenant = of.registry.register(session, key, **wishes)
-            site = of.sites[tenant.server]
-            if site.server.is_sqlite is not (facts["kind"] == "sqlite"):
-                raise ValueError(f"{key!r} would be placed on {site.name!r}, which is of the other kind: name a region that it is not in.")
-            roles = ["roles"] if site.provisioner.has_roles else []
-            details = {**facts, "scrubs": names, "server": tenant.server, "database": tenant.database}
-            steps = [*roles, "database", "copy", "verification", "migration", "scrub", "activation"]
-            of.operations.want(session, tenant.id, KIND, steps, details=details)
-            of.registry.move(session, key, TenantState.PROVISIONING, reason=f"cloning of {facts['origin_key']} began", actor="system")
-        return self._run(of.registry.fresh(key), on_step)
+        tenant = begin(
+            self.shop.of,
+            key,
+            KIND,
+            steps=["database", "copy", "verification", "migration", "scrub", "activation"],
+            facts={**facts, "scrubs": scrubs.chosen(self.shop.scrubs, scrub)},
+            wishes=wishes,
+            is_sqlite=facts["kind"] == "sqlite",
+        )
+        return self._run(tenant, on_step)
 
     def _run(self, tenant: Tenant, on_step: Listener | None) -> CloneReport:
         undertaking = Undertaking(of=self.shop.of, kind=KIND)
@@ -172,6 +169,10 @@ class _Clone:
     attempt: Attempt
     made: Replacement
 
+    @property
+    def newcomer(self) -> Newcomer:
+        return Newcomer(of=self.shop.of, attempt=self.attempt, made=self.made)
+
     def do(self, step: str) -> None:
         match step:
             case "roles":
@@ -191,28 +192,11 @@ class _Clone:
                     self._scrub(connection)
                 self.made.worker.leave()
             case "activation":
-                self._activate()
+                self.newcomer.activate(f"cloned from {self.attempt.details['origin_key']}")
 
     def undo(self) -> bool:
-        """Drop what was made, then let the key go: there never was such a tenant."""
-        of, tenant, place = self.shop.of, self.attempt.tenant, self.made.place
-        self.attempt.note(is_undoing=str(self.attempt.details.get("is_undoing") or "a step failed"))
-        self.made.worker.leave()
-        self.made.worker.drop_database(place.database)
-        if not self.made.worker.drop_roles(place):
-            raise RuntimeError(f"something in another database still belongs to the roles of {place.database}")
-        if left := self.made.copier.remains(place):
-            raise RuntimeError(f"{', '.join(left)} should be gone and is not")
-        faults.point("clone.dropped")
-        with Session(of.catalog) as session, session.begin():
-            self.attempt.lease.check(session)
-            of.registry.move(session, tenant.key, TenantState.DELETING, reason="a clone that failed", actor="system")
-            row = of.registry.locked(session, tenant.key)
-            of.registry.move(session, tenant.key, TenantState.DELETED, reason="a clone that failed", actor="system")
-            row.database = None
-            for rows in (DomainRow, DomainClaimRow, CredentialRow):
-                session.execute(delete(rows).where(rows.tenant_id == tenant.id))
-        return True
+        """There never was such a tenant."""
+        return self.newcomer.drop()
 
     def _copy_live(self) -> Contents:
         with Session(self.shop.of.catalog) as session:
@@ -255,15 +239,3 @@ class _Clone:
                 session.commit()
         faults.point("scrub.written")
         connection.commit()
-
-    def _activate(self) -> None:
-        of, tenant = self.shop.of, self.attempt.tenant
-        with Session(of.catalog) as session, session.begin():
-            self.attempt.lease.check(session)
-            self.attempt.finish(session)
-            of.credentials.switch(session, tenant.id, self.made.place.logins[0])
-            of.registry.locked(session, tenant.key).revision = self.attempt.details["revision"]
-            reason = f"cloned from {self.attempt.details['origin_key']}"
-            active = of.registry.move(session, tenant.key, TenantState.ACTIVE, reason=reason, actor="system")
-            of.events.tell_after(session, TenantActivated(tenant=active))
-            faults.point("clone.written")

@@ -10,6 +10,8 @@ TenancyError
 ├── ToolMissing          pg_dump or pg_restore is absent, or older than the server
 ├── NoStore              Tenancy(backups=...) was not given
 ├── UnknownScrub         a clone is to be scrubbed by a function that this process does not have
+├── NotPortable          it cannot be exported, or not be taken in here
+├── ExportDamaged        a file that is no export, or was altered or cut short
 └── GraceNotOver         a deletion before its time
 ```
 """
@@ -104,3 +106,19 @@ class UnknownScrub(TenancyError):
             super().__init__(f"There is no scrub {', '.join(map(repr, names))} in Tenancy(scrubs=...), which has {has}.")
         else:
             super().__init__("Nothing would be scrubbed: give Tenancy(scrubs=[function]), or scrub=() for a full copy.")
+
+
+class NotPortable(TenancyError):
+    """It cannot be exported, or what was exported cannot be taken in here."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        self.what, self.reason = what, reason
+        super().__init__(f"{what!r} cannot be carried over: {reason}.")
+
+
+class ExportDamaged(TenancyError):
+    """A file is no export, or is not the one that was written."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path} cannot be imported: {reason}. Have it sent again, or export anew.")

@@ -10,11 +10,11 @@ from psycopg import sql
 from ..contents import Contents, TableContents
 
 # A row's text depends on these.
-_SETTINGS = (
+SETTINGS = (
     "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL timezone = 'UTC'; SET LOCAL extra_float_digits = 1; "
     "SET LOCAL bytea_output = 'hex'; SET LOCAL search_path = ''; SET LOCAL statement_timeout = 0; SET LOCAL row_security = off"
 )
-_RELATIONS = (
+RELATIONS = (
     "SELECT n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN ('r', 'S') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' "
     "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d "
@@ -29,9 +29,9 @@ _SUM = (
 
 def contents_of(connection: psycopg.Connection[Any]) -> Contents:
     """Rows and checksum of each table, position of each sequence, large objects; within the transaction that was begun."""
-    connection.execute(_SETTINGS)
+    connection.execute(SETTINGS)
     found: dict[str, TableContents] = {}
-    for schema, name, kind in connection.execute(_RELATIONS).fetchall():
+    for schema, name, kind in connection.execute(RELATIONS).fetchall():
         title = name if schema == "public" else f"{schema}.{name}"
         if kind == "S":
             found[f"sequence {title}"] = _sequence(connection, schema, name)
