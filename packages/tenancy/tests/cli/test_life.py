@@ -104,6 +104,6 @@ def test_a_tenant_is_exported_checked_and_imported(run, tenancy, tmp_path):
 
     assert (json.loads(exported[1])["rows"], again[0]) == (0, 1)
     assert checked[1].startswith("a\tsqlite\tr1\t2\t0\t")
-    assert imported == (0, "b\tmain\ta\tsqlite\tr1\t2\t0\n")
+    assert imported == (0, "b\tother\ta\tsqlite\tr1\t2\t0\n")
     assert (second[0], json.loads(as_json[1])["key"]) == (1, "c")
     assert tenancy.resolve("b.test").key == "b"

@@ -22,7 +22,7 @@ from roomtone_tenancy.provisioners import Place
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)
 PG = {
     "small": ("bigint", st.integers(-(2**63), 2**63 - 1)),
-    "exact": ("numeric", st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**8), max_value=10**8)),
+    "exact": ("numeric(20, 6)", st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**8), max_value=10**8)),
     "ratio": ("double precision", st.floats(allow_nan=False).map(lambda number: number + 0.0)),  # SQLite has no -0.0
     "is_on": ("boolean", st.booleans()),
     "data": ("bytea", st.binary(max_size=40)),
