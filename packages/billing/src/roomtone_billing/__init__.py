@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .backfill import Backfill
     from .backlog import Backlog
     from .billing import Billing
+    from .codes import CodeProblem
     from .decision import Decision, Source
     from .doctor import Finding
     from .entitlement import Override
@@ -54,6 +55,7 @@ __all__ = [
     "CancelReason",
     "Catalogue",
     "Cause",
+    "CodeProblem",
     "Confirmed",
     "Decision",
     "Discount",
@@ -109,6 +111,7 @@ _MODULES = {
     "CancelReason": "gateway",
     "Catalogue": "plans",
     "Cause": "access",
+    "CodeProblem": "codes",
     "Confirmed": "preview",
     "Decision": "decision",
     "Discount": "snapshot",

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from . import changes, checkout, history, lifecycle, packs
+from . import changes, checkout, codes, history, lifecycle, packs
+from . import seats as seats_
 from .access import Access, Cause
 from .decision import Decision
 from .desk import Desk
@@ -71,19 +72,45 @@ class Account:
         """
         return self._desk.sync()
 
-    def checkout(self, *, plan: str, interval: Interval, success_url: str, cancel_url: str, locale: str | None = None) -> str:
+    def checkout(
+        self,
+        *,
+        plan: str,
+        interval: Interval,
+        success_url: str,
+        cancel_url: str,
+        locale: str | None = None,
+        seats: int | None = None,
+        code: str | None = None,
+        allow_codes: bool = False,
+    ) -> str:
         """Open a checkout page that sells the plan; returns its address.
 
+        Args:
+            seats: default as many as the account has members, else one.
+            code: a promotion code to apply.
+            allow_codes: whether the page asks for one.
         Raises:
             UnknownAccount, UnknownPlan, UnknownPrice, NotOnSale: not ours to sell.
             NotPublished: the price is not at Stripe yet.
-            AlreadySubscribed: it has a living subscription; use the portal.
+            AlreadySubscribed: it has a living subscription; use `preview_change`.
+            CodeRefused: the code cannot be used; `problem` says why.
             GatewayError: Stripe could not be asked.
         Effects:
             Creates the account's customer at Stripe, once; fetches its truth first; closes the page opened before, so that of two tabs
             only the later can pay.
         """
-        return checkout.sell_plan(self._desk, plan=plan, interval=interval, success_url=success_url, cancel_url=cancel_url, locale=locale)
+        return checkout.sell_plan(
+            self._desk,
+            plan=plan,
+            interval=interval,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            locale=locale,
+            seats=seats,
+            code=code,
+            allow_codes=allow_codes,
+        )
 
     def buy(
         self,
@@ -231,6 +258,43 @@ class Account:
             GatewayError: Stripe could not be asked; the same token may be confirmed again.
         """
         return changes.confirm(self._desk, token, override_reason=override_reason)
+
+    def set_seats(self, seats: int) -> None:
+        """Let the plan have so many seats from now on; the difference is on the next invoice. A pending change keeps them.
+
+        Raises:
+            ValueError: fewer than one.
+            LimitsExceeded: fewer than the account has members.
+            NotSubscribed, ChangeRefused: there is nothing that has seats.
+            GatewayError: Stripe could not be asked.
+        """
+        seats_.set_seats(self._desk, seats)
+
+    def follow_seats(self) -> int | None:
+        """Let the seats be as many as `Billing(seats_of=...)` counts; call it after each join and leave, and now and then.
+
+        Many at once end in the right number. Costs nothing where they agree. Returns the seats; None when there is no subscription.
+
+        Raises:
+            ChangeRefused: nobody said how to count.
+            ChangeInProgress: the count changed ten times meanwhile; call it again.
+            GatewayError: Stripe could not be asked.
+        """
+        return seats_.follow(self._desk)
+
+    def apply_code(self, code: str) -> None:
+        """Redeem a promotion code on the running subscription; twice is as good as once.
+
+        Raises:
+            CodeRefused: it cannot be used; `problem` says why.
+            NotSubscribed: there is nothing to take it off from.
+            GatewayError: Stripe could not be asked.
+        """
+        codes.apply(self._desk, code)
+
+    def remove_discounts(self) -> None:
+        """Let the subscription cost its full price again."""
+        codes.remove(self._desk)
 
     def undo_change(self) -> Access:
         """Let the plan stay as it is after all, if a change at the period's end is pending; else do nothing.

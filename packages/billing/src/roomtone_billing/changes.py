@@ -34,7 +34,9 @@ def preview(desk: Desk, *, plan: str, interval: Interval | None, seats: int | No
     found = lifecycle.living(desk)
     _refuse_unchangeable(desk, found)
     chosen = interval or found.price.interval or Interval.month
-    lookup_key = desk.rules.catalogue.plan(plan).lookup_key(chosen)
+    current = desk.rules.catalogue.identify(plan=found.price.plan, lookup_key=found.price.lookup_key)
+    catalogue = desk.rules.catalogue
+    lookup_key = (catalogue.plan(plan) if plan == current else catalogue.plan_on_sale(plan)).lookup_key(chosen)
     prices = desk.gateway.prices([lookup_key])
     if not prices:
         raise NotPublished(lookup_key)
@@ -42,9 +44,8 @@ def preview(desk: Desk, *, plan: str, interval: Interval | None, seats: int | No
     if (prices[0].id, quantity) == (found.price.id, found.quantity):
         raise ChangeRefused(desk.account, "the subscription is that already")
     wanted = Wanted(subscription=found.id, item=found.item or "", price=prices[0].id, quantity=quantity)
-    current = desk.rules.catalogue.identify(plan=found.price.plan, lookup_key=found.price.lookup_key)
     before, after = (current, found.price.interval, found.quantity), (plan, chosen, quantity)
-    takes_effect = when or ("now" if found.status is Status.trialing else moment(desk.rules.catalogue, before=before, after=after))
+    takes_effect = when or ("now" if found.status is Status.trialing else moment(catalogue, before=before, after=after))
     shown = _ask(desk, found, wanted, plan=plan, interval=chosen, takes_effect=takes_effect)
     _store(desk, shown)
     return shown.preview

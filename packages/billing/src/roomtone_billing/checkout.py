@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 
+from . import codes
 from .desk import Desk
 from .errors import AlreadySubscribed, GatewayRefused, NotPublished
 from .models import AccountRow
@@ -12,9 +13,22 @@ from .plans import Interval
 from .transactions import writing
 
 
-def sell_plan(desk: Desk, *, plan: str, interval: Interval, success_url: str, cancel_url: str, locale: str | None) -> str:
+def sell_plan(
+    desk: Desk,
+    *,
+    plan: str,
+    interval: Interval,
+    success_url: str,
+    cancel_url: str,
+    locale: str | None,
+    seats: int | None,
+    code: str | None,
+    allow_codes: bool,
+) -> str:
     """Open a page that sells the plan; as `Account.checkout` says."""
-    lookup_key = desk.rules.catalogue.plan_on_sale(plan).lookup_key(interval)
+    chosen = desk.rules.catalogue.plan_on_sale(plan)
+    lookup_key = chosen.lookup_key(interval)
+    quantity = seats or (max(desk.rules.seats_of(desk.account), 1) if desk.rules.seats_of else 1)
     customer = desk.customer()
     current = desk.sync()
     if current.is_subscribed:
@@ -22,10 +36,14 @@ def sell_plan(desk: Desk, *, plan: str, interval: Interval, success_url: str, ca
     prices = desk.gateway.prices([lookup_key])
     if not prices:
         raise NotPublished(lookup_key)
+    discount = codes.usable(desk, code, price=chosen.price(interval), quantity=quantity) if code else None
     page = desk.gateway.create_checkout(
         customer=customer,
         account=desk.account,
         price=prices[0].id,
+        quantity=quantity,
+        promotion_code=discount,
+        allow_promotion_codes=allow_codes,
         success_url=success_url,
         cancel_url=cancel_url,
         locale=locale,

@@ -22,6 +22,7 @@
     │   ├── UnknownOverride         the account has no exception of that id
     │   ├── NoCustomer              the account has never been to the checkout
     │   ├── NotSubscribed           there is no subscription to change, or it is over
+    │   ├── CodeRefused             a promotion code cannot be used, and why
     │   └── ChangeError
     │       ├── ChangeRefused       the subscription cannot be changed as it is
     │       ├── ChangeInProgress    somebody is changing it right now
@@ -195,6 +196,14 @@ class NotSubscribed(AccountError):
     def __init__(self, account: str) -> None:
         self.account = account
         super().__init__(f"account {account!r} has no subscription that goes on; send the customer to the checkout")
+
+
+class CodeRefused(AccountError):
+    """The account may not use the promotion code; `problem` is one of `CodeProblem`."""
+
+    def __init__(self, code: str, problem: str) -> None:
+        self.code, self.problem = code, problem
+        super().__init__(f"the promotion code {code!r} cannot be used: {problem}; ask for another")
 
 
 class ChangeError(AccountError):

@@ -8,6 +8,7 @@ from typing import Protocol
 from .changes import ChangesGateway, PreviewedInvoice, PreviewLine, Wanted
 from .checkouts import CheckoutPage, CheckoutsGateway
 from .customers import CustomerOwner, CustomersGateway
+from .discounts import DiscountsGateway, PromotionCode
 from .lists import ListsGateway
 from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
@@ -22,6 +23,7 @@ __all__ = [
     "PackOffer",
     "PreviewLine",
     "PreviewedInvoice",
+    "PromotionCode",
     "PublishedPrice",
     "PublishedProduct",
     "Wanted",
@@ -33,6 +35,7 @@ class Gateway(
     CheckoutsGateway,
     CustomersGateway,
     ListsGateway,
+    DiscountsGateway,
     MetersGateway,
     PacksGateway,
     PricesGateway,

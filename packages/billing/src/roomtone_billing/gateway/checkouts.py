@@ -18,9 +18,20 @@ class CheckoutsGateway(Protocol):
     """Checkout pages and the portal."""
 
     def create_checkout(
-        self, *, customer: str, account: str, price: str, success_url: str, cancel_url: str, locale: str | None, key: str
+        self,
+        *,
+        customer: str,
+        account: str,
+        price: str,
+        success_url: str,
+        cancel_url: str,
+        locale: str | None,
+        key: str,
+        quantity: int = 1,
+        promotion_code: str | None = None,
+        allow_promotion_codes: bool = False,
     ) -> CheckoutPage:
-        """Open a checkout page for a subscription."""
+        """Open a checkout page for a subscription; with a code in place, customers can type no other."""
 
     def expire_checkout(self, checkout: str) -> None:
         """Close a checkout page. Raises `GatewayRefused` when it is no longer open: paid, or expired."""

@@ -13,14 +13,25 @@ class StripeCheckouts(Connection):
     """Checkout sessions and portal sessions."""
 
     def create_checkout(
-        self, *, customer: str, account: str, price: str, success_url: str, cancel_url: str, locale: str | None, key: str
+        self,
+        *,
+        customer: str,
+        account: str,
+        price: str,
+        success_url: str,
+        cancel_url: str,
+        locale: str | None,
+        key: str,
+        quantity: int = 1,
+        promotion_code: str | None = None,
+        allow_promotion_codes: bool = False,
     ) -> CheckoutPage:
         """Open a Checkout session that sells one subscription."""
         params: Any = {  # Any: the SDK wants the locale as one of its literals; Stripe checks it
             "mode": "subscription",
             "customer": customer,
             "client_reference_id": account,
-            "line_items": [{"price": price, "quantity": 1}],
+            "line_items": [{"price": price, "quantity": quantity}],
             "success_url": success_url,
             "cancel_url": cancel_url,
             "metadata": {"account": account},
@@ -28,6 +39,10 @@ class StripeCheckouts(Connection):
         }
         if locale is not None:
             params["locale"] = locale
+        if promotion_code is not None:
+            params["discounts"] = [{"promotion_code": promotion_code}]
+        elif allow_promotion_codes:
+            params["allow_promotion_codes"] = True
         with asking():
             made = self._client.checkout.sessions.create(params, {"idempotency_key": key})
         if made.url is None:

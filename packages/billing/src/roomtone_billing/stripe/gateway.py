@@ -5,6 +5,7 @@ from __future__ import annotations
 from .changes import StripeChanges
 from .checkouts import StripeCheckouts
 from .customers import StripeCustomers
+from .discounts import StripeDiscounts
 from .lists import StripeLists
 from .meters import StripeMeters
 from .packs import StripePacks
@@ -21,6 +22,7 @@ class StripeGateway(
     StripePacks,
     StripePrices,
     StripeSubscriptions,
+    StripeDiscounts,
 ):
     """Speaks to Stripe with one secret key. Safe to share between threads.
 
