@@ -31,9 +31,9 @@ EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline", "
 
 # Two processes, each with a server of its own; a file's tests stay together, since its fixtures are dear.
 PARALLEL = ("-n", "2", "--dist", "loadfile")
+QUICK = "not browser and not faults and not machine"
 
 nox.options.default_venv_backend = "none"
-nox.options.sessions = ["lint", "types", "contracts", "tests", "postgres15", "newest", "alone", "lowest", "browser", "docs", "build"]
 nox.options.stop_on_first_error = False
 
 
@@ -57,30 +57,25 @@ def contracts(session: nox.Session) -> None:
     session.run("lint-imports", "--config", ".importlinter")
 
 
-@nox.session
+@nox.session(default=False)
 def tests(session: nox.Session) -> None:
-    """All tests but the browser's, on PostgreSQL 18 from the wheel. The front end is built first: pages need it."""
+    """All quick tests of a working copy, on PostgreSQL 18 from the wheel: for whoever changes something."""
     session.run("studio", "build")
-    session.run("pytest", *PARALLEL, "-m", "not browser and not faults and not machine", *session.posargs)
+    session.run("pytest", *PARALLEL, "-m", QUICK, *session.posargs)
+
+
+@nox.session
+def app(session: nox.Session) -> None:
+    """The app and what holds for the whole repository; `alone` and `lowest` run the libraries. The front end is built first."""
+    session.run("studio", "build")
+    session.run("pytest", *PARALLEL, "-m", QUICK, "apps/studio/tests", "tests", "--ignore=tests/documented", *session.posargs)
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """What takes its time: processes that are killed, and state machines."""
     session.run("pytest", "-m", "faults", *session.posargs)
     session.run("pytest", "-n", "2", "-m", "machine", *session.posargs)
-
-
-@nox.session
-def postgres15(session: nox.Session) -> None:
-    """The libraries' and the app's database tests on PostgreSQL 15, the oldest supported."""
-    folder = Path("/usr/lib/postgresql/15/bin")
-    if not (folder / "initdb").exists():
-        session.skip(f"PostgreSQL 15 is not installed in {folder}; install Debian's package postgresql-15 to run this.")
-    session.env["TEST_POSTGRES_BIN"] = str(folder)
-    session.run(
-        "pytest",
-        *PARALLEL,
-        "-m",
-        "not browser and not faults and not machine",
-        *(f"packages/{name}/tests" for name in LIBRARIES),
-        "apps/studio/tests",
-    )
 
 
 @nox.session
@@ -94,15 +89,19 @@ def alone(session: nox.Session) -> None:
 
 @nox.session
 def newest(session: nox.Session) -> None:
-    """The app on the newest Python at hand; `alone` does the libraries."""
+    """The app on the newest Python at hand, and on PostgreSQL 15, the oldest supported."""
     python, version = _newest_python()
     session.log(f"the newest Python at hand is {version}: {python}")
-    session.run("uv", "run", "--quiet", "--isolated", "--python", python, "--all-packages", "pytest", *PARALLEL, "apps/studio/tests")
+    session.env["TEST_POSTGRES_BIN"] = _postgres15(session)
+    session.run("studio", "build")
+    command = ["uv", "run", "--quiet", "--isolated", "--python", python, "--all-packages", "pytest", *PARALLEL, "-m", QUICK]
+    session.run(*command, "apps/studio/tests")
 
 
 @nox.session
 def lowest(session: nox.Session) -> None:
-    """Each library with the lowest versions that it says it works with."""
+    """Each library with the lowest versions that it says it works with, that of PostgreSQL among them."""
+    session.env["TEST_POSTGRES_BIN"] = _postgres15(session)
     for name in LIBRARIES:
         _test_apart(session, name, python=sys.executable, resolution="lowest-direct", label="lowest")
 
@@ -132,6 +131,14 @@ def build(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "tests.wheels", str(out))
 
 
+def _postgres15(session: nox.Session) -> str:
+    """The folder of PostgreSQL 15's programs."""
+    folder = Path("/usr/lib/postgresql/15/bin")
+    if not (folder / "initdb").exists():
+        session.error(f"PostgreSQL 15 is not installed in {folder}; install Debian's package postgresql-15 to run this.")
+    return str(folder)
+
+
 def _test_apart(session: nox.Session, name: str, *, python: str, resolution: str, label: str) -> None:
     """Run one library's tests in an environment of its own."""
     folder = ROOT / ".nox" / f"{label}-{name}"
@@ -143,7 +150,7 @@ def _test_apart(session: nox.Session, name: str, *, python: str, resolution: str
     )  # fmt: skip
     unwanted = [*(module for library, module in LIBRARIES.items() if library != name), *SIBLINGS[name]]
     session.run(inside, "-c", f"import importlib.util as u, {LIBRARIES[name]}; assert not [m for m in {unwanted!r} if u.find_spec(m)]")
-    session.run(inside, "-m", "pytest", *PARALLEL, "-m", "not machine", f"packages/{name}/tests", env={"PYTHONPATH": ""})
+    session.run(inside, "-m", "pytest", *PARALLEL, "-m", QUICK, f"packages/{name}/tests", env={"PYTHONPATH": ""})
 
 
 def _newest_python() -> tuple[str, str]:
