@@ -10,9 +10,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from .errors import StampMismatch, TenantReadOnly
 from .hygiene import Hygiene, PostgresHygiene, SqliteHygiene
@@ -55,7 +55,8 @@ class ServerEngines:
         after_fork = weakref.WeakMethod(self._after_fork)
         os.register_at_fork(after_in_child=lambda: (method := after_fork()) and method())
         event.listen(self._blueprint.dialect, "handle_error", _explain_read_only)
-        event.listen(self._blueprint, "begin", self._begin)
+        # Not an event of the engine's: with one of those, SQLAlchemy looks for listeners at every other point of a statement too.
+        self._blueprint.dialect.do_begin = self._begin  # type: ignore[method-assign]
         if server.is_sqlite:
             event.listen(self._blueprint.pool, "connect", _prepare_sqlite)
 
@@ -120,7 +121,7 @@ class ServerEngines:
         engine.epoch = tenant.epoch
         engine._compiled_cache = self._blueprint._compiled_cache
         engine.dispatch = self._blueprint.dispatch
-        engine._has_events = True
+        engine._has_events = self._blueprint._has_events
         return engine
 
     def _connect(self, record: TenantRecord, url: URL, tenant: Tenant, *, is_gated: bool) -> DBAPIConnection:
@@ -146,6 +147,7 @@ class ServerEngines:
             wait()
             raise
         record.raw = connection
+        record.info[_OPTION] = tenant if is_gated else None
         return cast(DBAPIConnection, connection)
 
     def _open(self, dialect: Dialect, arguments: Any, options: Any) -> Any:  # the driver's
@@ -155,23 +157,24 @@ class ServerEngines:
 
         return WatchedConnection.connect(*arguments, **options)
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, dbapi_connection: PoolProxiedConnection) -> None:
         if self._server.is_sqlite:
-            connection.exec_driver_sql("BEGIN")
-        options: Any = connection.engine.get_execution_options()
-        if not options.get(_UNGATED):
-            self._gate(connection, options[_OPTION])
+            dbapi_connection.cursor().execute("BEGIN")
+        tenant: Tenant | None = dbapi_connection.info[_OPTION]
+        if tenant is not None:
+            self._gate(dbapi_connection, tenant)
 
-    def _gate(self, connection: Connection, tenant: Tenant) -> None:
+    def _gate(self, connection: PoolProxiedConnection, tenant: Tenant) -> None:
         """Refuse the transaction, or have the database refuse its writes, as the tenant's state says."""
         is_read_only = self._state(tenant) is TenantState.READ_ONLY
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql(f"PRAGMA query_only = {int(is_read_only)}")
+        driver: Any = connection.driver_connection  # a psycopg or a sqlite3 connection
+        if self._server.is_sqlite:
+            driver.execute(f"PRAGMA query_only = {int(is_read_only)}")
         elif is_read_only:
-            if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            if driver.autocommit:
                 raise TenantReadOnly(tenant.key)  # without a transaction there is nothing to make read-only
             # A SELECT, not SET TRANSACTION: after a first query PostgreSQL refuses to make the transaction writable again.
-            connection.exec_driver_sql("SELECT set_config('transaction_read_only', 'on', true)")
+            driver.execute("SELECT set_config('transaction_read_only', 'on', true)")
 
 
 def _key_of(engine: Engine) -> str:

@@ -135,12 +135,24 @@ def facts_of(environ: WSGIEnvironment, *, session: Values = nothing, claims: Val
         host=environ.get("HTTP_HOST", ""),
         path=environ.get(WHOLE_PATH) or environ.get("PATH_INFO") or "/",
         method=environ.get("REQUEST_METHOD", "GET"),
-        headers=Headers((name[5:].replace("_", "-"), value) for name, value in environ.items() if name.startswith("HTTP_")),
+        headers=_EnvironHeaders(environ),
         peer=environ.get("REMOTE_ADDR") or None,
         session=lambda: session(environ),
         claims=lambda: claims(environ),
         request=environ if request is None else request,
     )
+
+
+class _EnvironHeaders(Headers):
+    """Read when they are asked for, which most requests' never are."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        self._environ = environ
+
+    def all(self, name: str) -> list[str]:
+        """As `Headers.all`; the server has joined several values."""
+        value = None if "_" in name else self._environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+        return [] if value is None else [value]
 
 
 def mount(environ: WSGIEnvironment, chain: Chain) -> None:

@@ -115,7 +115,10 @@ class Chain:
         if not facts.path.startswith("/") and facts.path not in ("", "*"):
             raise BadHost(facts.path)  # an absolute URI in the request line names a second host (RFC 9112 section 3.2.2)
         host = normalise_host(self._forwarded.host(facts) if self._forwarded else facts.host)
-        return replace(facts, host=host, is_central=host in self._central)
+        is_central = host in self._central
+        if host == facts.host and is_central == facts.is_central:
+            return facts
+        return replace(facts, host=host, is_central=is_central)
 
     def _answers(self, facts: RequestFacts) -> Iterator[Answer]:
         for resolver in self.resolvers:
