@@ -129,6 +129,9 @@ def _fleet(catalog_url: str | None, server_url: Any, tables: int) -> Iterator[Fl
     catalog_url = catalog_url or f"sqlite:///{folder}/catalog.sqlite3"
     engine = create_engine(catalog_url)
     schema.upgrade(engine)
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # as a host does that has several processes; kept in the file
     engine.dispose()
     fleet = Fleet(catalog_url=catalog_url, server_url=server_url(folder), migrations=str(folder / "migrations"))
     try:

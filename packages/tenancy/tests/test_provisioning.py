@@ -84,4 +84,4 @@ def test_a_template_that_was_replaced_is_told_from_other_failures(site):
         if provisioner.has_roles:
             worker.make_roles(place, Login(role=place.logins[0], password="a password"))
         with pytest.raises(TemplateGone, match="rt_no_such_template"):
-            worker.clone(place, "rt_no_such_template")
+            worker.clone(place, "rt_no_such_template", tenant_id="t")

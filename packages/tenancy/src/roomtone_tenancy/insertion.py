@@ -6,6 +6,7 @@ A savepoint would do the same on PostgreSQL; on SQLite, sqlite3's own handling o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, literal
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 def insert_if_absent(connection: Connection, row: type[CatalogRow], **values: Any) -> bool:  # values are the row's own columns
     """Whether it was inserted; False when any unique constraint has it already. Waits for another transaction's insert to end."""
-    return connection.scalar(insert_into(connection, row).values(values).on_conflict_do_nothing().returning(literal(1))) is not None
+    return connection.scalar(_unless_there(connection.dialect.name, row, None), values) is not None
 
 
 def insert_absent(
@@ -28,9 +29,15 @@ def insert_absent(
     """Insert many rows in their order; which names were absent. Otherwise as `insert_if_absent`."""
     if not rows:
         return set()
-    return set(connection.scalars(insert_into(connection, row).values(rows).on_conflict_do_nothing().returning(name)))
+    return set(connection.execute(_unless_there(connection.dialect.name, row, name.key), rows).scalars())
 
 
-def insert_into(connection: Connection, row: type[CatalogRow]) -> Any:  # either dialect's: two unrelated classes
+def insert_into(dialect: str, row: type[CatalogRow]) -> Any:  # either dialect's: two unrelated classes
     """The dialect's own INSERT, for its `ON CONFLICT`."""
-    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(row)
+    return (sqlite.insert if dialect == "sqlite" else postgresql.insert)(row)
+
+
+@lru_cache(64)
+def _unless_there(dialect: str, row: type[CatalogRow], returned: str | None) -> Any:
+    """Made once for each table: to put a statement together takes longer than a database on this machine takes to run it."""
+    return insert_into(dialect, row).on_conflict_do_nothing().returning(literal(1) if returned is None else row.__table__.c[returned])

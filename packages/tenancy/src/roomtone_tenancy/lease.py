@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Connection, Engine, Update, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -18,13 +18,21 @@ from .insertion import insert_into
 from .models import LeaseRow
 from .process import is_surely_dead, own_identity
 
+T = TypeVar("T")
+_MINE = update(LeaseRow).where(LeaseRow.name == bindparam("lease"), LeaseRow.generation == bindparam("held"))
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+
+@dataclass(kw_only=True, slots=True)
 class Lease:
-    """A hold on a name; later takers have a higher generation."""
+    """A hold on a name; later takers have a higher generation.
+
+    Args:
+        is_over: it was given back before the end of the block that holds it.
+    """
 
     name: str
     generation: int
+    is_over: bool = False
 
     def check(self, session: Session) -> None:
         """Make the rest of this transaction happen only while the hold is ours.
@@ -36,8 +44,22 @@ class Lease:
             Locks the lease's row until the transaction ends.
         """
         # An UPDATE, since it locks on SQLite too.
-        mine = update(LeaseRow).where(LeaseRow.name == self.name, LeaseRow.generation == self.generation)
-        if session.connection().execute(mine.values(generation=self.generation)).rowcount != 1:
+        self._set(session, generation=self.generation)
+
+    @contextmanager
+    def last(self, session: Session, now: datetime) -> Iterator[None]:
+        """Commit the block and give the lease back in one transaction of the session's.
+
+        Raises:
+            LeaseLost: another process has taken it.
+        """
+        with session.begin():
+            self._set(session, owner=None, expires_at=now)
+            yield
+        self.is_over = True
+
+    def _set(self, session: Session, **values: Any) -> None:
+        if session.connection().execute(_MINE, {"lease": self.name, "held": self.generation, **values}).rowcount != 1:
             raise LeaseLost(self.name)
 
 
@@ -60,38 +82,46 @@ class Leases:
         Raises:
             OperationBusy: a living owner has it.
         """
-        lease = self._take(name)
+        with self.hold_and(name, lambda _, lease: lease) as lease:
+            yield lease
+
+    @contextmanager
+    def hold_and(self, name: str, begin: Callable[[Session, Lease], T]) -> Iterator[T]:
+        """As `hold`, for a block that is given what `begin` makes of the lease in the very transaction that takes it."""
+        with Session(self.catalog) as session, session.begin():
+            lease = self._take(session.connection(), name)
+            begun = begin(session, lease)
         stop = threading.Event()
         renewer = threading.Thread(target=self._renew_until, args=(lease, stop), name=f"lease {name}", daemon=True)
         renewer.start()
         try:
-            yield lease
+            yield begun
         finally:
             stop.set()
             renewer.join()
-            with suppress(SQLAlchemyError), self.catalog.begin() as connection:
-                connection.execute(self._mine(lease).values(owner=None, expires_at=self.clock()))
+            if not lease.is_over:
+                with suppress(SQLAlchemyError), self.catalog.begin() as connection:
+                    connection.execute(_MINE, {"lease": lease.name, "held": lease.generation, "owner": None, "expires_at": self.clock()})
 
-    def _take(self, name: str) -> Lease:
+    def _take(self, connection: Connection, name: str) -> Lease:
         now = self.clock()
         mine = {"owner": own_identity(), "expires_at": now + timedelta(seconds=self.ttl_s)}
-        with self.catalog.begin() as connection:
-            is_free = LeaseRow.owner.is_(None) | (LeaseRow.expires_at <= now)
-            generation = self._set(connection, name, mine, is_free)
-            if generation is None:
-                row = connection.execute(select(LeaseRow.owner, LeaseRow.generation).where(LeaseRow.name == name)).one()
-                if row.owner is not None and not is_surely_dead(row.owner):
-                    raise OperationBusy(name, owner=row.owner)
-                # Compare and set: of two that saw the same owner dead one wins.
-                generation = self._set(connection, name, mine, LeaseRow.generation == row.generation)
-            if generation is None:
-                raise OperationBusy(name, owner="another process, since this moment")
+        is_free = LeaseRow.owner.is_(None) | (LeaseRow.expires_at <= now)
+        generation = self._set(connection, name, mine, is_free)
+        if generation is None:
+            row = connection.execute(select(LeaseRow.owner, LeaseRow.generation).where(LeaseRow.name == name)).one()
+            if row.owner is not None and not is_surely_dead(row.owner):
+                raise OperationBusy(name, owner=row.owner)
+            # Compare and set: of two that saw the same owner dead one wins.
+            generation = self._set(connection, name, mine, LeaseRow.generation == row.generation)
+        if generation is None:
+            raise OperationBusy(name, owner="another process, since this moment")
         return Lease(name=name, generation=generation)
 
     @staticmethod
     def _set(connection: Connection, name: str, mine: dict[str, Any], where: ColumnElement[bool]) -> int | None:
         """Take it in one statement, of which the database does one at a time; None when somebody has it."""
-        insert = insert_into(connection, LeaseRow).values(name=name, generation=1, **mine)
+        insert = insert_into(connection.dialect.name, LeaseRow).values(name=name, generation=1, **mine)
         taken = {**mine, "generation": LeaseRow.generation + 1}
         statement = insert.on_conflict_do_update(index_elements=[LeaseRow.name], set_=taken, where=where).returning(LeaseRow.generation)
         return cast("int | None", connection.scalar(statement))
@@ -100,8 +130,5 @@ class Leases:
         while not stop.wait(self.ttl_s / 3):
             # A catalog that is away now may be back before the lease ends; if not, check() says so.
             with suppress(SQLAlchemyError), self.catalog.begin() as connection:
-                connection.execute(self._mine(lease).values(expires_at=self.clock() + timedelta(seconds=self.ttl_s)))
-
-    @staticmethod
-    def _mine(lease: Lease) -> Update:
-        return update(LeaseRow).where(LeaseRow.name == lease.name, LeaseRow.generation == lease.generation)
+                until = self.clock() + timedelta(seconds=self.ttl_s)
+                connection.execute(_MINE, {"lease": lease.name, "held": lease.generation, "expires_at": until})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import faults
-from .errors import TemplateGone
-from .provisioners import Place, Worker
-from .provisioners.stamp import stamp
+from .errors import StampMismatch, TemplateGone
+from .provisioners import Facts, Place, Worker
 from .sites import Site
 from .templates import Templates
 
@@ -29,20 +28,22 @@ class Making:
     place: Place
     id: str
     title: str
+    _found: list[str] = field(default_factory=list, init=False)
+    _facts: list[Facts] = field(default_factory=list, init=False)
 
     def template(self) -> None:
         """See to it that there is one at head."""
-        self.templates.ensure(self.site.name, self.site.provisioner)
+        self._found.append(self.templates.ensure(self.site.name, self.site.provisioner))
 
     def database(self) -> None:
         """Clone the template at head; one that is replaced meanwhile is left for the newer one."""
         for attempt in range(1, CLONE_ATTEMPTS_MAX + 1):
-            template = self.templates.ensure(self.site.name, self.site.provisioner)
+            template = self._found.pop() if self._found else self.templates.ensure(self.site.name, self.site.provisioner)
             try:
                 if not self.worker.is_sound(template):
                     self.templates.condemn(template)
                     raise TemplateGone(template)
-                self.worker.clone(self.place, template)
+                self.worker.clone(self.place, template, tenant_id=self.id)
             except TemplateGone:
                 if attempt == CLONE_ATTEMPTS_MAX:
                     raise
@@ -56,15 +57,17 @@ class Making:
     def schema(self) -> str:
         """Its revision. Usually nothing is to run, since the template was at head; it was not if the head moved while we were dead."""
         revisions = self.templates.revisions
+        self._facts.append(self.worker.facts(self.place))
+        if self._facts[-1].revision == revisions.head:
+            return revisions.head
         with self.worker.as_owner(self.place) as connection:
-            revision = revisions.current(connection)
-            connection.rollback()
-            if revision == revisions.head:
-                return revision
             return revisions.upgrade(connection)
 
     def stamp(self) -> None:
         """Write whose it is."""
-        with self.worker.as_owner(self.place) as connection:
-            stamp(connection, self.id, title=self.title)
+        facts = self._facts.pop() if self._facts else self.worker.facts(self.place)
+        if (found := facts.stamp) is None:
+            self.worker.stamp(self.place, self.id)
+        elif found != self.id:
+            raise StampMismatch(self.title, expected=self.id, found=found)
         faults.point("stamp.written")

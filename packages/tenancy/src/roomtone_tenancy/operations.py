@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, insert, select, text
+from sqlalchemy import Engine, Select, bindparam, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from . import faults
@@ -56,9 +56,9 @@ class Operations:
         now, connection = self.clock(), session.connection()
         wish = {"tenant_id": tenant_id, "kind": kind, "attempts": 0, "details": dict(details or {}), "created_at": now}
         finished = {"finished_at": None if steps else now}
-        number = connection.scalar(insert(OperationRow).values(wish | finished).returning(OperationRow.id))
+        number = connection.scalar(_WISH, wish | finished)
         rows = [{"operation_id": number, "position": at, "name": name, "state": state} for at, (name, state) in enumerate(states)]
-        connection.execute(insert(StepRow), rows)
+        connection.execute(_STEPS, rows)
 
     def progress(self, tenant_id: str) -> Progress | None:
         """The tenant's latest operation; None when there never was one."""
@@ -99,23 +99,25 @@ class Operations:
         Raises:
             OperationBusy: something else has to be finished first, or nothing of this kind is wished for.
         """
-        row = session.scalar(_latest(tenant.id).where(OperationRow.kind == kind, OperationRow.finished_at.is_(None)))
-        if row is None:
+        session.flush()
+        connection = session.connection()
+        rows = connection.execute(_OPEN, {"tenant": tenant.id, "kind": kind}).all()
+        if not rows:
             raise OperationBusy(f"tenant {tenant.key!r}", owner=f"an operation that is no {kind}")
-        row.attempts += 1
-        row.error, row.owner = None, own_identity()
-        left = [step for step in row.steps if step.state != StepState.DONE]
-        for step in left[:1]:
-            step.state = StepState.RUNNING
-        names = [step.name for step in left]
+        number = rows[0].id
+        steps = [row.name for row in rows if row.state != StepState.DONE]
+        begun = {"attempts": rows[0].attempts + 1, "error": None, "owner": own_identity()}
+        connection.execute(_SET, {"operation": number, **begun})
+        if steps and not (is_instant and steps[0] not in _HOSTS_STEPS):
+            connection.execute(_SET_STEP, {"operation": number, "step": steps[0], "state": StepState.RUNNING, "seconds": None})
         return Attempt(
             of=self,
             lease=lease,
             tenant=tenant,
-            id=row.id,
+            id=number,
             kind=kind,
-            details=dict(row.details),
-            steps=names,
+            details=dict(rows[0].details),
+            steps=steps,
             listener=listener,
             is_instant=is_instant,
         )
@@ -176,39 +178,44 @@ class Attempt:
         """Keep facts for later attempts, at once."""
         self.details.update(facts)
         with self._fenced() as session:
-            session.get_one(OperationRow, self.id).details = dict(self.details)
+            session.connection().execute(_SET, {"operation": self.id, "details": dict(self.details)})
+
+    def interrupted(self, error: Exception | None = None) -> None:
+        """Record that nothing could be done, and why."""
+        with self._fenced() as session:
+            reason = None if error is None else f"{type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+            session.connection().execute(_SET, {"operation": self.id, "owner": None, "error": reason})
 
     def finish(self, session: Session) -> None:
         """Mark the operation done, in the transaction that makes its result visible."""
-        row = session.get_one(OperationRow, self.id)
-        row.finished_at, row.error, row.owner = self.of.clock(), None, None
         self._unrecorded[self.steps[-1]] = self._seconds()
-        self._write(session, row)
+        self._write(session)
+        session.connection().execute(_SET, {"operation": self.id, "finished_at": self.of.clock(), "error": None, "owner": None})
 
     def _done(self, name: str) -> None:
         self._unrecorded[name] = self._seconds()
         following = self.steps[self.steps.index(name) + 1]
         if not self.is_instant or following in _HOSTS_STEPS:
             with self._fenced() as session:
-                row = session.get_one(OperationRow, self.id)
-                self._write(session, row)
-                next(step for step in row.steps if step.name == following).state = StepState.RUNNING
+                self._write(session, running=following)
         self._report(StepProgress(name=name, state=StepState.DONE, seconds=self._seconds()))
 
     def _failed(self, name: str, error: Exception) -> None:
         with self._fenced() as session:
-            row = session.get_one(OperationRow, self.id)
-            self._write(session, row)
-            step = next(each for each in row.steps if each.name == name)
-            step.state, step.seconds = StepState.FAILED, self._seconds()
-            row.owner, row.error = None, f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+            self._write(session)
+            failed = {"operation": self.id, "step": name, "state": StepState.FAILED, "seconds": self._seconds()}
+            session.connection().execute(_SET_STEP, failed)
+            reason = f"{name}: {type(error).__name__}: {error}"[:ERROR_LENGTH_MAX]
+            session.connection().execute(_SET, {"operation": self.id, "owner": None, "error": reason})
         self._report(StepProgress(name=name, state=StepState.FAILED, seconds=self._seconds()))
 
-    def _write(self, session: Session, row: OperationRow) -> None:
+    def _write(self, session: Session, *, running: str | None = None) -> None:
         """Record the steps that were done since the last record, with what they found out."""
-        for step in row.steps:
-            if step.name in self._unrecorded:
-                step.state, step.seconds = StepState.DONE, self._unrecorded[step.name]
+        rows: list[dict[str, Any]] = [{"step": name, "state": StepState.DONE, "seconds": s} for name, s in self._unrecorded.items()]
+        if running is not None:
+            rows.append({"step": running, "state": StepState.RUNNING, "seconds": None})
+        if rows:
+            session.connection().execute(_SET_STEP, [{"operation": self.id, **row} for row in rows])
         for write in self._writes:
             write(session)
         self._unrecorded.clear()
@@ -240,6 +247,26 @@ def _hurry(session: Session) -> None:
 
 def _latest(tenant_id: str) -> Select[OperationRow]:
     return select(OperationRow).where(OperationRow.tenant_id == tenant_id).order_by(OperationRow.id.desc()).limit(1)
+
+
+# Put together once: for SQLAlchemy that is more work than the statement is for a database at hand. What is given beside the names
+# that are looked for is what is set.
+_OPEN_ONE = (
+    select(OperationRow.id)
+    .where(OperationRow.tenant_id == bindparam("tenant"), OperationRow.kind == bindparam("kind"), OperationRow.finished_at.is_(None))
+    .order_by(OperationRow.id.desc())
+    .limit(1)
+)
+_OPEN = (
+    select(OperationRow.id, OperationRow.attempts, OperationRow.details, StepRow.name, StepRow.state)
+    .join(StepRow, StepRow.operation_id == OperationRow.id)
+    .where(OperationRow.id == _OPEN_ONE.scalar_subquery())
+    .order_by(StepRow.position)
+)
+_WISH = insert(OperationRow).returning(OperationRow.id)
+_STEPS = insert(StepRow)
+_SET = update(OperationRow).where(OperationRow.id == bindparam("operation"))
+_SET_STEP = update(StepRow).where(StepRow.operation_id == bindparam("operation"), StepRow.name == bindparam("step"))
 
 
 def _progress(step: StepRow) -> StepProgress:

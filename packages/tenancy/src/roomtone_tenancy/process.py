@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import lru_cache
 from pathlib import Path
 
 
 def own_identity() -> str:
     """`host/namespace/pid/start`: unique to this process, also after its pid is used again."""
-    return f"{_place()}/{os.getpid()}/{_started(os.getpid())}"
+    return _identity(os.getpid())
+
+
+@lru_cache(1)
+def _identity(pid: int) -> str:
+    return f"{_place()}/{pid}/{_started(pid)}"
 
 
 def is_surely_dead(identity: str) -> bool:

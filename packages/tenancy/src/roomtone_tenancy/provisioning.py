@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,10 @@ from . import faults
 from .claim import Claim
 from .context import Scope
 from .credentials import Credentials
-from .errors import DomainTaken, OperationBusy, ProvisioningFailed, TenantExists
+from .errors import DomainTaken, OperationBusy, ProvisioningFailed, TenantExists, TenantUnavailable
 from .events import Events, SpareClaimed, StepFinished, StepStarted, TenantActivated
 from .guard import TenantSession
-from .lease import Leases
+from .lease import Lease, Leases
 from .lifecycle import TenantState
 from .making import Making
 from .models import TenantRow
@@ -100,46 +100,51 @@ class Provisioning:
             return []
         return ["schema", "stamp", *(["seed"] if self.seed else []), "activation"]
 
-    def run(self, tenant: Tenant, listener: Listener | None) -> None:
-        """Bring a tenant to active; see `Tenancy.provision`."""
-        site = self.sites[tenant.server]
-        assert tenant.database is not None
-        lock = f"tenant:{tenant.id}"
-        with self.leases.hold(lock) as lease, ExitStack() as stack:
+    def run(self, tenant: Tenant, listener: Listener | None) -> Tenant | None:
+        """Bring a tenant to active; see `Tenancy.provision`. None when somebody else did, or deletes it."""
+        site, lock = self.sites[tenant.server], f"tenant:{tenant.id}"
+
+        def begin(session: Session, lease: Lease) -> Attempt | None:
+            if tenant.state is TenantState.REQUESTED:
+                begun = self.registry.advance(session, tenant, TenantState.PROVISIONING, reason="provisioning began")
+            else:
+                begun = self.registry.unchanged(session, tenant)
+            if begun is None:
+                return None
+            return self.operations.begin(session, lease, begun, listener, kind="provision", is_instant=site.provisioner.is_instant)
+
+        with self.leases.hold_and(lock, begin) as attempt, ExitStack() as stack:
+            if attempt is None:
+                return None
             try:
                 worker = stack.enter_context(site.provisioner.work(lock))
             except OperationBusy:
+                attempt.interrupted()
                 raise
             except Exception as error:
+                attempt.interrupted(error)
                 raise ProvisioningFailed(tenant.key, "connection", f"{type(error).__name__}: {error}") from error
-            making = Making(
-                templates=self.templates, site=site, worker=worker, place=Place(database=tenant.database), id=tenant.id, title=tenant.key
-            )
-            with Session(self.catalog) as session, session.begin():
-                lease.check(session)
-                row = self.registry.locked(session, tenant.key)
-                if row.id != tenant.id or row.state not in UNMADE_STATES:
-                    return  # who held the lease before has finished it, or deletes it
-                self.registry.move(session, tenant.key, TenantState.PROVISIONING, reason="provisioning began", actor="system")
-                is_instant = site.provisioner.is_instant
-                attempt = self.operations.begin(session, lease, tenant, listener, kind="provision", is_instant=is_instant)
-            run = _Run(self, tenant, making, attempt)
+            place = Place(database=attempt.tenant.database or "")
+            making = Making(templates=self.templates, site=site, worker=worker, place=place, id=tenant.id, title=tenant.key)
+            run = _Run(self, attempt.tenant, making, attempt)
             for name in attempt.steps:
                 try:
                     with attempt.step(name):
                         run.do(name)
                 except Exception as error:
                     raise ProvisioningFailed(tenant.key, name, f"{type(error).__name__}: {error}") from error
+            return run.active
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
-    """One attempt."""
+    """One attempt; `active` is the tenant that it made."""
 
     of: Provisioning
     tenant: Tenant
     making: Making
     attempt: Attempt
+    active: Tenant | None = None
 
     def do(self, step: str) -> None:
         steps = {
@@ -160,6 +165,7 @@ class _Run:
 
     def _schema(self) -> None:
         revision = self.making.schema()
+        self.tenant = replace(self.tenant, revision=revision)
         reached = update(TenantRow).where(TenantRow.id == self.tenant.id).values(revision=revision)
         self.attempt.record(lambda session: session.execute(reached))
 
@@ -187,9 +193,11 @@ class _Run:
             engine.dispose()
 
     def _activation(self) -> None:
-        with Session(self.of.catalog) as session, session.begin():
-            self.attempt.lease.check(session)
+        with Session(self.of.catalog) as session, self.attempt.lease.last(session, self.of.clock()):
             self.attempt.finish(session)
-            tenant = self.of.registry.move(session, self.tenant.key, TenantState.ACTIVE, reason="provisioned", actor="system")
+            active = self.of.registry.advance(session, self.tenant, TenantState.ACTIVE, reason="provisioned")
+            if active is None:
+                raise TenantUnavailable(self.tenant.key, TenantState.DELETING)
             faults.point("activation.written")
-            self.of.events.tell_after(session, TenantActivated(tenant=tenant))
+            self.of.events.tell_after(session, TenantActivated(tenant=active))
+        self.active = active

@@ -6,13 +6,13 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, delete, insert, literal, select, union_all, update
+from sqlalchemy import BindParameter, ColumnElement, Engine, bindparam, delete, insert, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from . import key as keys
@@ -156,6 +156,7 @@ class Registry:
         if self.reserved.has_key(keys.check(key)):
             raise ReservedKey(key)
         hosts = list(dict.fromkeys(normalise_host(host) for host in domains))
+        session.flush()
         self._refuse_taken(session, key, hosts)
         server = self.servers.place(session, Wish(key=key, region=region))
         spare = claim(server)
@@ -181,8 +182,7 @@ class Registry:
         return tenant
 
     def _refuse_taken(self, session: Session, key: str, hosts: Sequence[str]) -> None:
-        same_key = select(literal("").label("host")).where(_is_live(key))
-        for (host,) in session.execute(union_all(same_key, select(DomainRow.host).where(DomainRow.host.in_(hosts)))):
+        for (host,) in session.connection().execute(_TAKEN, {"key": key, "hosts": hosts}):
             raise DomainTaken(host) if host else TenantExists(key)
 
     def _insert(self, session: Session, tenant: Tenant) -> None:
@@ -203,6 +203,25 @@ class Registry:
             connection.execute(update(TenantRow).where(TenantRow.id == tenant.id).values(undone))
             self._log(session, tenant.id, [(TenantState.DELETED, "its host was taken")])
             raise DomainTaken(taken)
+
+    def unchanged(self, session: Session, tenant: Tenant) -> Tenant | None:
+        """The tenant, locked until the transaction ends; None when its state is not what was read any more."""
+        mine = (TenantRow.id == tenant.id) & (TenantRow.state == tenant.state)
+        found = session.connection().execute(update(TenantRow).where(mine).values(updated_at=self.clock()))
+        return tenant if found.rowcount == 1 else None
+
+    def advance(self, session: Session, tenant: Tenant, after: TenantState, *, reason: str) -> Tenant | None:
+        """Move a tenant that is in the making on, in one statement; None when it is not as it was read any more."""
+        check_move(tenant.key, tenant.state, after)
+        change = {"tenant": tenant.id, "before": tenant.state, "after": after, "at": self.clock()}
+        epoch = session.connection().scalar(_ADVANCE, change)
+        if epoch is None:
+            return None
+        moved = replace(tenant, state=after, epoch=epoch)
+        self._log(session, tenant.id, [(after, reason)], before=tenant.state)
+        self.events.tell_after(session, StateChanged(tenant=moved, before=tenant.state, after=after, reason=reason, actor="system"))
+        self.forget_after(session, moved)
+        return moved
 
     def move(self, session: Session, key: str, after: TenantState, *, reason: str, actor: str) -> Tenant:
         """Change the state, log it, raise the epoch; nothing happens when it is that state already.
@@ -282,7 +301,7 @@ class Registry:
         """Write down one move after the other, with its reason."""
         now, states = self.clock(), [before, *(after for after, _ in moves)]
         session.connection().execute(
-            insert(LifecycleRow),
+            _LOG,
             [
                 {"tenant_id": tenant_id, "at": now, "before": came_from, "after": after, "reason": reason, "actor": actor}
                 for came_from, (after, reason) in zip(states, moves, strict=False)
@@ -290,8 +309,23 @@ class Registry:
         )
 
 
-def _is_live(key: str) -> ColumnElement[bool]:
+_LOG = insert(LifecycleRow)
+_ADVANCE = (
+    update(TenantRow)
+    .where(TenantRow.id == bindparam("tenant"), TenantRow.state == bindparam("before"))
+    .values(state=bindparam("after"), epoch=TenantRow.epoch + 1, updated_at=bindparam("at"))
+    .returning(TenantRow.epoch)
+)
+
+
+def _is_live(key: str | BindParameter[str]) -> ColumnElement[bool]:
     return (TenantRow.key == key) & (TenantRow.state != TenantState.DELETED)
+
+
+_TAKEN = union_all(
+    select(literal("").label("host")).where(_is_live(bindparam("key"))),
+    select(DomainRow.host).where(DomainRow.host.in_(bindparam("hosts", expanding=True))),
+)
 
 
 def value_of_row(row: TenantRow) -> Tenant:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from sqlalchemy import Connection, false, func, null, select, union_all, update
+from sqlalchemy import CompoundSelect, Connection, bindparam, false, func, null, select, union_all, update
 from sqlalchemy.orm import Session
 
 from . import places
@@ -161,7 +161,7 @@ class Servers:
         """
         connection = session.connection()
         if connection.dialect.name == "sqlite":  # whoever writes first holds the whole catalog, so that what is counted stays
-            connection.execute(update(ServerRow).values(name=ServerRow.name))
+            connection.execute(_LOCK)
         for _ in range(PLACE_ATTEMPTS_MAX):
             candidates = {each.name: each for each in self._candidates(connection)}
             name, refusals = choose(list(candidates.values()), wish, self._placement)
@@ -182,10 +182,7 @@ class Servers:
         return sum(each.free for each in self._candidates(connection, name) if refusal(each, wish) is None)
 
     def _statuses(self, connection: Connection, only: str | None = None) -> Sequence[ServerStatus]:
-        wanted, counted = _ROWS, _COUNTS
-        if only is not None:
-            wanted, counted = wanted.where(ServerRow.name == only), counted.where(TenantRow.server == only)
-        found: Sequence[Any] = connection.execute(union_all(wanted, counted)).all()
+        found: Sequence[Any] = connection.execute(_ALL if only is None else _ONE, {} if only is None else {"only": only}).all()
         rows, counts = ({row.name: row for row in found if (row.tenants is None) is is_row} for is_row in (True, False))
         names = {only} if only is not None else rows.keys() | self._given.keys() | counts.keys() - {None}
         return [self._status(name, rows.get(name), counts[name].tenants if name in counts else 0) for name in sorted(names)]
@@ -258,6 +255,11 @@ _COUNTS = (
     .where(TenantRow.state != TenantState.DELETED)
     .group_by(TenantRow.server)
 )
+_ALL: CompoundSelect[Any] = union_all(_ROWS, _COUNTS)
+_ONE: CompoundSelect[Any] = union_all(
+    _ROWS.where(ServerRow.name == bindparam("only")), _COUNTS.where(TenantRow.server == bindparam("only"))
+)
+_LOCK = update(ServerRow).values(name=ServerRow.name)
 
 
 def _name_of(known: _Known) -> str:

@@ -176,8 +176,7 @@ class Tenancy:
             raise TenantUnavailable(key, tenant.state)
         if tenant.state not in UNMADE_STATES:
             return tenant
-        self._provisioning.run(tenant, on_step)
-        return self._registry.fresh(key)
+        return self._provisioning.run(tenant, on_step) or self._registry.fresh(key)
 
     def progress(self, key: str) -> Progress:
         """How far the latest operation on the tenant is.

@@ -97,8 +97,11 @@ class Worker(Protocol):
     def is_sound(self, template: str) -> bool:
         """Whether clones of it sort and compare as the server does now; not so after its C library was upgraded."""
 
-    def clone(self, place: Place, template: str) -> None:
+    def clone(self, place: Place, template: str, *, tenant_id: str) -> None:
         """Make the tenant's database from the template, still closed to everybody.
+
+        Args:
+            tenant_id: for a stamp, where that is cheaper now than later.
 
         Raises:
             TemplateGone: the template was replaced meanwhile.
@@ -106,6 +109,12 @@ class Worker(Protocol):
 
     def secure(self, place: Place) -> None:
         """Give the clone to its owner, grant the runtime role its rights, everybody else none; then open it."""
+
+    def facts(self, place: Place) -> Facts:
+        """What the secured clone says of itself."""
+
+    def stamp(self, place: Place, tenant_id: str) -> None:
+        """Write into the secured clone, which has no stamp yet, whose it is."""
 
     def as_owner(self, place: Place) -> AbstractContextManager[Connection]:
         """A connection to the secured clone as its owner, as `owner_connection` gives one, and kept for the next call until `leave`."""

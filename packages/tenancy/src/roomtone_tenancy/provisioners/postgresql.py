@@ -10,13 +10,14 @@ from typing import Any
 import psycopg
 from psycopg import errors as pg
 from psycopg import sql
-from sqlalchemy import URL, Connection, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, NullPool, create_engine, event, insert
 
 from .. import faults
 from ..errors import OperationBusy, TemplateGone
 from ..server import Server
 from . import Choose, Facts, Login, Place
 from .replaying import facts_of, replay
+from .stamp import STAMP
 
 LOCK_WAIT_S = 10
 _PROTECTED = ("tenancy_stamp", "alembic_version")
@@ -180,7 +181,7 @@ class PostgresWorker:
         row = self.admin.execute(query, [template]).fetchone()
         return row is None or bool(row[0])
 
-    def clone(self, place: Place, template: str) -> None:
+    def clone(self, place: Place, template: str, *, tenant_id: str) -> None:  # noqa: ARG002 -- `stamp` is as cheap
         """See `Worker.clone`. An empty schema's pages in the log cost less than the two checkpoints of `FILE_COPY`."""
         if self._exists(place.database):
             return
@@ -205,6 +206,20 @@ class PostgresWorker:
         driver: Any = connection.connection.driver_connection  # psycopg's connection
         _secure(driver, place)
         _become(driver, place.owner)
+
+    def facts(self, place: Place) -> Facts:
+        """See `Worker.facts`."""
+        with self.as_owner(place) as connection:
+            driver: Any = connection.connection.driver_connection  # psycopg's connection
+            found = facts_of(driver)
+            driver.rollback()
+            return found
+
+    def stamp(self, place: Place, tenant_id: str) -> None:
+        """See `Worker.stamp`."""
+        with self.as_owner(place) as connection:
+            connection.execute(insert(STAMP), {"tenant_id": tenant_id})
+            connection.commit()
 
     @contextmanager
     def as_owner(self, place: Place) -> Iterator[Connection]:

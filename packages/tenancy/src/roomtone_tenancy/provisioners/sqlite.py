@@ -21,6 +21,8 @@ from ..server import Server
 from . import FACT_SOURCES, Choose, Facts, Login, Place
 
 SUFFIX = ".sqlite3"
+WAIT_MS = 5_000
+_STAMP = "INSERT INTO tenancy_stamp (is_only, tenant_id) VALUES (1, ?)"
 _NAME = re.compile(r"[a-z0-9_]{1,63}", re.ASCII)
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 
@@ -64,7 +66,7 @@ class SqliteProvisioner:
 
     def facts(self, place: Place) -> Facts:
         """See `Provisioner.facts`."""
-        with self._plain(place, wait_ms=5_000) as connection:
+        with _plain(file_of(self.folder, place.database), wait_ms=WAIT_MS) as connection:
             return _facts(connection)
 
     def replay(
@@ -76,22 +78,12 @@ class SqliteProvisioner:
         statement_timeout_ms: int,  # noqa: ARG002 -- a file has none
     ) -> None:
         """See `Provisioner.replay`. The transaction is begun before anything is read: it is the lock."""
-        with self._plain(place, wait_ms=lock_timeout_ms) as connection:
+        with _plain(file_of(self.folder, place.database), wait_ms=lock_timeout_ms) as connection:
             connection.execute("BEGIN IMMEDIATE")
             for statements in choose(_facts(connection)):
                 for statement in statements:
                     connection.execute(statement)
             connection.execute("COMMIT")
-
-    @contextmanager
-    def _plain(self, place: Place, *, wait_ms: int) -> Iterator[sqlite3.Connection]:
-        """The driver's own connection, which begins nothing by itself; what is not committed is rolled back at the end."""
-        path = file_of(self.folder, place.database)
-        connection = sqlite3.connect(f"file:{path.as_posix()}?mode=rw", uri=True, isolation_level=None, timeout=wait_ms / 1000)
-        try:
-            yield connection
-        finally:
-            connection.close()
 
     def url(self, place: Place, login: Login | None) -> URL:  # noqa: ARG002 -- files have no password
         """See `Provisioner.url`. Opening never makes the file, so that a deleted tenant stays deleted."""
@@ -166,8 +158,8 @@ class SqliteWorker:
         """See `Worker.is_sound`: always."""
         return True
 
-    def clone(self, place: Place, template: str) -> None:
-        """See `Worker.clone`. The name appears only with all bytes on disk, and never replaces a file that is there."""
+    def clone(self, place: Place, template: str, *, tenant_id: str) -> None:
+        """See `Worker.clone`. The name appears only with all bytes on disk, the stamp's too, and never replaces a file that is there."""
         target = self._path(place.database)
         for cut_off in self.folder.glob(f"{target.name}.copy-*"):
             cut_off.unlink(missing_ok=True)
@@ -181,6 +173,9 @@ class SqliteWorker:
         except FileNotFoundError as error:
             raise TemplateGone(template) from error
         copy.chmod(0o600)
+        with _alone(copy) as connection:
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute(_STAMP, [tenant_id])
         _sync(copy)
         faults.point("copy.written")
         with suppress(FileExistsError):
@@ -191,6 +186,16 @@ class SqliteWorker:
 
     def secure(self, place: Place) -> None:
         """See `Worker.secure`: the file's mode does it."""
+
+    def facts(self, place: Place) -> Facts:
+        """See `Worker.facts`."""
+        with _alone(self._path(place.database)) as connection:
+            return _facts(connection)
+
+    def stamp(self, place: Place, tenant_id: str) -> None:
+        """See `Worker.stamp`."""
+        with _alone(self._path(place.database)) as connection:
+            connection.execute(_STAMP, [tenant_id])
 
     @contextmanager
     def as_owner(self, place: Place) -> Iterator[Connection]:
@@ -216,6 +221,24 @@ class SqliteWorker:
 
     def _path(self, database: str) -> Path:
         return file_of(self.folder, database)
+
+
+@contextmanager
+def _plain(path: Path, *, wait_ms: int) -> Iterator[sqlite3.Connection]:
+    """The driver's own connection, which begins nothing by itself; what is not committed is rolled back at the end."""
+    connection = sqlite3.connect(f"file:{path.as_posix()}?mode=rw", uri=True, isolation_level=None, timeout=wait_ms / 1000)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[sqlite3.Connection]:
+    """As `_plain`, of a file that nobody else knows yet: it needs no memory shared with other processes."""
+    with _plain(path, wait_ms=WAIT_MS) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        yield connection
 
 
 def _facts(connection: sqlite3.Connection) -> Facts:

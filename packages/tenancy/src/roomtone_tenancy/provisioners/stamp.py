@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Connection, DateTime, MetaData, String, Table, insert, select
-
-from ..errors import StampMismatch
+from sqlalchemy import Boolean, CheckConstraint, Column, Connection, DateTime, MetaData, String, Table
 
 METADATA = MetaData()
 STAMP = Table(
@@ -20,17 +18,3 @@ STAMP = Table(
 def make_table(connection: Connection) -> None:
     """Make the table where it is not there, empty: a template is nobody's."""
     METADATA.create_all(connection)
-
-
-def stamp(connection: Connection, tenant_id: str, *, title: str) -> None:
-    """Write the tenant's id.
-
-    Raises:
-        StampMismatch: the database carries another's; `title` is what the message calls the right one.
-    """
-    found = connection.scalar(select(STAMP.c.tenant_id))
-    if found is None:
-        connection.execute(insert(STAMP).values(tenant_id=tenant_id))
-    elif found != tenant_id:
-        raise StampMismatch(title, expected=tenant_id, found=found)
-    connection.commit()
