@@ -8,6 +8,8 @@ import pytest
 
 from roomtone_billing import (
     Interval,
+    InvoicePaid,
+    InvoiceRefunded,
     PackBought,
     PackRefunded,
     PeriodRenewed,
@@ -23,6 +25,7 @@ from roomtone_billing import (
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 WHO = {"account": "a", "key": "k", "at": T0}
 SOLD = {"purchase": "cs_1", "pack_key": "p", "grants": {"ai_credits": 100}, "amount_minor": 200, "currency": "EUR"}
+PAID = {"invoice": "in_1", "number": "A-1", "subscription": "sub_1", "amount_minor": 5900, "currency": "EUR"}
 PERIOD = {"plan_key": "pro", "interval": Interval.month, "period_start": T0, "period_end": T0}
 
 
@@ -36,6 +39,8 @@ PERIOD = {"plan_key": "pro", "interval": Interval.month, "period_start": T0, "pe
         PhaseChanged(**WHO, before=Phase.active, after=Phase.grace),
         SubscriptionEnded(**WHO, plan_key="pro"),
         PackBought(**WHO, **SOLD),
+        InvoicePaid(**WHO, **PAID),
+        InvoiceRefunded(**WHO, **PAID, paid_key="paid:in_1", refunded_minor=5900, invoice_minor=5900, is_full=True),
         PackRefunded(**WHO, **SOLD, bought_key="bought:cs_1", is_full=True),
     ],
 )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .entitlements import Entitlements, Usage
     from .events import (
         Event,
+        InvoicePaid,
+        InvoiceRefunded,
         PackBought,
         PackRefunded,
         PeriodRenewed,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
         SubscriptionStarted,
         TrialStarted,
     )
-    from .gateway import CancelReason, PreviewLine
+    from .gateway import CancelReason, MadeRefund, PreviewLine, RefundReason
     from .history import HistoryEntry
     from .inbox import InboxView, Receipt
     from .invariants import Violation
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from .plans import Catalogue, Interval, Pack, Plan, Price
     from .preview import Confirmed, Preview
     from .reconcile import Drift, Reconciliation
+    from .refunds import PaymentView
     from .snapshot import Discount, Status
     from .transactions import RetryPolicy
     from .upkeep import Upkeep
@@ -68,7 +71,10 @@ __all__ = [
     "Hold",
     "InboxView",
     "Interval",
+    "InvoicePaid",
+    "InvoiceRefunded",
     "InvoiceView",
+    "MadeRefund",
     "Obstacle",
     "OutboxView",
     "Override",
@@ -76,6 +82,7 @@ __all__ = [
     "PackBought",
     "PackRefunded",
     "PaymentState",
+    "PaymentView",
     "PendingChange",
     "PeriodRenewed",
     "Phase",
@@ -87,6 +94,7 @@ __all__ = [
     "Price",
     "Receipt",
     "Reconciliation",
+    "RefundReason",
     "RetryPolicy",
     "Rhythm",
     "Source",
@@ -124,7 +132,10 @@ _MODULES = {
     "Hold": "use",
     "InboxView": "inbox",
     "Interval": "plans",
+    "InvoicePaid": "events",
+    "InvoiceRefunded": "events",
     "InvoiceView": "account",
+    "MadeRefund": "gateway",
     "Obstacle": "obstacle",
     "OutboxView": "outbox",
     "Override": "entitlement",
@@ -132,6 +143,7 @@ _MODULES = {
     "PackBought": "events",
     "PackRefunded": "events",
     "PaymentState": "lifecycle",
+    "PaymentView": "refunds",
     "PendingChange": "lifecycle",
     "PeriodRenewed": "events",
     "Phase": "access",
@@ -143,6 +155,7 @@ _MODULES = {
     "Price": "plans",
     "Receipt": "inbox",
     "Reconciliation": "reconcile",
+    "RefundReason": "gateway",
     "RetryPolicy": "transactions",
     "Rhythm": "worker",
     "Source": "decision",

@@ -8,17 +8,18 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from . import changes, checkout, codes, history, lifecycle, packs
+from . import changes, checkout, codes, history, lifecycle, packs, refunds
 from . import seats as seats_
 from .access import Access, Cause
 from .decision import Decision
 from .desk import Desk
 from .entitlements import Entitlements
-from .gateway import CancelReason, PackOffer
+from .gateway import CancelReason, MadeRefund, PackOffer, RefundReason
 from .history import HistoryEntry
 from .lifecycle import End, PendingChange, SubscriptionView
 from .plans import Interval
 from .preview import Confirmed, Moment, Preview
+from .refunds import PaymentView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +170,27 @@ class Account:
             )
             for one in newest[:limit]
         ]
+
+    def payments(self, limit: int = 50) -> list[PaymentView]:
+        """The newest payments of the last snapshot, newest first; never a call to Stripe."""
+        return refunds.payments(self._desk, limit)
+
+    def refund(self, payment: str, *, amount_minor: int | None = None, reason: RefundReason | None = None, key: str) -> MadeRefund:
+        """Give back a payment, or a part of it; `InvoiceRefunded` or `PackRefunded` follows, for you to take back what it granted.
+
+        Args:
+            payment: the `id` of one of `payments()`.
+            amount_minor: in the payment's smallest unit, > 0; default all that is left.
+            key: names this refund, for ever: under the same key it is made once.
+        Raises:
+            UnknownAccount, NoCustomer, UnknownPayment: it is not a payment of this account.
+            RefundRefused: less is left of it, or it is disputed.
+            KeyReused: the key was used for another amount.
+            GatewayError: Stripe could not be asked; call again with the same key.
+        Effects:
+            Fetches the truth before and after; the refund is marked with the key at Stripe.
+        """
+        return refunds.refund(self._desk, payment, amount_minor=amount_minor, reason=reason, key=key)
 
     def subscriptions(self) -> list[SubscriptionView]:
         """All subscriptions of the last snapshot, the one that decides first; never a call to Stripe."""

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from . import purchases
+from . import purchases, receipts
 from .events import Event, PeriodRenewed, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
 from .plans import Catalogue, Interval
 from .snapshot import Snapshot, Status, Subscription
@@ -18,7 +18,7 @@ class Announced:
     """What the host has been told of an account.
 
     `periods` maps each subscription told of to the start of its newest period told of; `changes` counts plan changes told of;
-    `purchases` maps each pack told of to the amount refunded, as told.
+    `purchases` and `invoices` map each pack and each paid invoice told of to the amount refunded, as told.
     """
 
     current: str | None = None
@@ -28,6 +28,7 @@ class Announced:
     trials: tuple[str, ...] = ()
     changes: int = 0
     purchases: dict[str, int] = field(default_factory=dict)
+    invoices: dict[str, int] = field(default_factory=dict)
 
 
 def announce(
@@ -39,8 +40,9 @@ def announce(
     is foreign to the catalogue is not told of.
     """
     sold_told, sold = purchases.announce(before.purchases, snapshot, account=account, now=now)
-    told, events = _end(replace(before, purchases=sold_told), snapshot, account, now)
-    events = sold + events
+    paid_told, paid = receipts.announce(before.invoices, snapshot, account=account, now=now)
+    told, events = _end(replace(before, purchases=sold_told, invoices=paid_told), snapshot, account, now)
+    events = sold + paid + events
     main = snapshot.main()
     plan_key = catalogue.identify(plan=main.price.plan, lookup_key=main.price.lookup_key) if main else None
     if main is None or plan_key is None or main.price.interval is None:

@@ -21,6 +21,8 @@
     │   ├── NotEntitled             the use does not fit what the account may use; has the decision
     │   ├── UnknownOverride         the account has no exception of that id
     │   ├── NoCustomer              the account has never been to the checkout
+    │   ├── UnknownPayment          the account paid nothing under that id
+    │   ├── RefundRefused           more than is left of the payment, or disputed
     │   ├── NotSubscribed           there is no subscription to change, or it is over
     │   ├── CodeRefused             a promotion code cannot be used, and why
     │   └── ChangeError
@@ -249,6 +251,23 @@ class PreviewOutdated(ChangeError):
     def __init__(self, account: str, reason: str) -> None:
         self.account, self.reason = account, reason
         super().__init__(f"the preview of {account!r} holds no more: {reason}; show a new one")
+
+
+class UnknownPayment(AccountError):
+    """No payment of that id is the account's."""
+
+    def __init__(self, account: str, payment: str) -> None:
+        self.account, self.payment = account, payment
+        super().__init__(f"account {account!r} made no payment {payment!r}; payments() lists them")
+
+
+class RefundRefused(AccountError):
+    """The payment cannot give back so much; nothing was refunded."""
+
+    def __init__(self, payment: str, amount_minor: int, left_minor: int, *, reason: str | None = None) -> None:
+        self.payment, self.amount_minor, self.left_minor, self.reason = payment, amount_minor, left_minor, reason
+        why = reason or f"{left_minor} minor units of it are left"
+        super().__init__(f"payment {payment!r} cannot give back {amount_minor} minor units: {why}; look at payments()")
 
 
 class GatewayError(BillingError):

@@ -110,6 +110,36 @@ class PackRefunded(Event):
     is_full: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class InvoicePaid(Event):
+    """An invoice of more than nothing was paid. Once per invoice; what it grants follows from the subscription's own events."""
+
+    invoice: str
+    number: str | None
+    subscription: str | None
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvoiceRefunded(Event):
+    """Money paid for an invoice went back. Once per amount that is back; take away that share of what the period granted.
+
+    `amount_minor` is what went back since the last such event, `refunded_minor` all that did, of `invoice_minor`. `paid_key` is the key
+    of its `InvoicePaid`.
+    """
+
+    invoice: str
+    paid_key: str
+    number: str | None
+    subscription: str | None
+    amount_minor: int
+    refunded_minor: int
+    invoice_minor: int
+    currency: str
+    is_full: bool
+
+
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {  # Any: one adapter per event type
     kind.__name__: TypeAdapter(kind) for kind in Event.__subclasses__()
 }

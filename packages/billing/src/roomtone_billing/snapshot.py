@@ -139,6 +139,7 @@ class Invoice:
     needs_action: bool = False
     hosted_url: str | None = None
     pdf_url: str | None = None
+    payments: tuple[str, ...] = ()
 
     @property
     def is_unpaid(self) -> bool:
@@ -159,6 +160,7 @@ class Payment:
     amount_minor: int
     currency: str
     refunded_minor: int
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +208,10 @@ class Snapshot:
     def payment(self, id: str | None) -> Payment | None:  # noqa: A002 the word of the API
         """The payment of that id, if money was taken."""
         return next((one for one in self.payments if one.id == id), None)
+
+    def refunded(self, invoice: Invoice) -> int:
+        """How much of what an invoice brought went back, minor units."""
+        return sum(one.refunded_minor for one in self.payments if one.id in invoice.payments)
 
     def owes_for_period(self, subscription: Subscription) -> bool:
         """Whether an invoice of the current period is still to be paid, or was given up instead of paid."""

@@ -13,6 +13,7 @@ from .lists import ListsGateway
 from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
 from .prices import PricesGateway, PublishedPrice, PublishedProduct
+from .refunds import MadeRefund, RefundReason, RefundsGateway
 from .subscriptions import CancelReason, SubscriptionsGateway
 
 __all__ = [
@@ -20,12 +21,14 @@ __all__ = [
     "CheckoutPage",
     "CustomerOwner",
     "Gateway",
+    "MadeRefund",
     "PackOffer",
     "PreviewLine",
     "PreviewedInvoice",
     "PromotionCode",
     "PublishedPrice",
     "PublishedProduct",
+    "RefundReason",
     "Wanted",
 ]
 
@@ -39,6 +42,7 @@ class Gateway(
     MetersGateway,
     PacksGateway,
     PricesGateway,
+    RefundsGateway,
     SubscriptionsGateway,
     Protocol,
 ):

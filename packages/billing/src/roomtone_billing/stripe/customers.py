@@ -43,7 +43,7 @@ class StripeCustomers(Connection):
                 # After the checkouts: a purchase must never be seen without the payment that a refund is counted on.
                 charges = self._client.charges.list({"customer": customer, "limit": PAGE_MAX})
                 # After the subscriptions: a period must never be seen without the invoice that is to pay for it.
-                invoices = plain(self._client.invoices.list({"customer": customer, "limit": PAGE_MAX}).data)
+                invoices = plain(self._client.invoices.list({"customer": customer, "limit": PAGE_MAX, "expand": ["data.payments"]}).data)
                 return translation.snapshot(
                     found,
                     listed,

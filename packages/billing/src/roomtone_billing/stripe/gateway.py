@@ -10,6 +10,7 @@ from .lists import StripeLists
 from .meters import StripeMeters
 from .packs import StripePacks
 from .prices import StripePrices
+from .refunds import StripeRefunds
 from .subscriptions import StripeSubscriptions
 
 
@@ -21,6 +22,7 @@ class StripeGateway(
     StripeMeters,
     StripePacks,
     StripePrices,
+    StripeRefunds,
     StripeSubscriptions,
     StripeDiscounts,
 ):

@@ -50,7 +50,7 @@ class StripeLists(Connection):
         params: Any = {  # Any: as above
             "status": "all",
             "limit": PAGE_MAX,
-            "expand": ["data.customer", "data.latest_invoice", *EXPANDED],
+            "expand": ["data.customer", "data.latest_invoice.payments", *EXPANDED],
         }
         params |= {"starting_after": after} if after else {}
         with asking():

@@ -37,6 +37,7 @@ def payments(charges: Iterable[Object]) -> tuple[Payment, ...]:
                 amount_minor=one["amount_captured"],
                 currency=one["currency"].upper(),
                 refunded_minor=min(one["amount_refunded"], one["amount_captured"]),
+                created_at=datetime.fromtimestamp(one["created"], UTC),
             )
             for one in charges
             if one["status"] == "succeeded" and one["captured"]

@@ -181,6 +181,7 @@ def invoice(thing: Object) -> Invoice:
             owed_since=_maybe_at(thing.get("due_date") or (transitions.get("finalized_at") if was_tried else None)),
             hosted_url=thing.get("hosted_invoice_url"),
             pdf_url=thing.get("invoice_pdf"),
+            payments=_intents(thing),
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MalformedTruth(f"invoice {_name(thing)}", f"{type(error).__name__} {error}") from error
@@ -230,6 +231,12 @@ def _interval(thing: Object) -> Interval | None:
 def _pause(paused: Object) -> Pause | None:
     found = (paused.get("subscription") or {}).get("type")
     return Pause(found) if found in set(Pause) else None
+
+
+def _intents(invoice: Object) -> tuple[str, ...]:
+    paid = [one["payment"] for one in (invoice.get("payments") or {}).get("data", ()) if one["status"] == "paid"]
+    found = [_reference(one.get("payment_intent")) for one in paid]
+    return tuple(one for one in found if one)
 
 
 def _reference(value: object) -> str | None:

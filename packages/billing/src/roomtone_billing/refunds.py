@@ -1,0 +1,81 @@
+"""Giving money back: never more than was taken, and under one key once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from .desk import Desk
+from .errors import GatewayRefused, KeyReused, RefundRefused, UnknownPayment
+from .gateway import MadeRefund, RefundReason
+from .snapshot import Payment, Snapshot
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentView:
+    """Money an account paid, and what went back of it, in the currency's smallest unit.
+
+    `invoice` is the number of the invoice it paid, `pack` the key of the pack it bought; either may be None.
+    """
+
+    id: str
+    amount_minor: int
+    refunded_minor: int
+    currency: str
+    created_at: datetime | None
+    invoice: str | None
+    pack: str | None
+
+    @property
+    def refundable_minor(self) -> int:
+        """What can still go back."""
+        return self.amount_minor - self.refunded_minor
+
+
+def payments(desk: Desk, limit: int) -> list[PaymentView]:
+    """The newest payments of the last snapshot, newest first."""
+    truth = desk.truth()
+    return [_view(truth, one) for one in truth.payments[:limit]] if truth else []
+
+
+def refund(desk: Desk, payment: str, *, amount_minor: int | None, reason: RefundReason | None, key: str) -> MadeRefund:
+    """Give money back; as `Account.refund` says."""
+    desk.known_customer()
+    desk.sync()
+    truth = desk.truth()
+    found = truth.payment(payment) if truth else None
+    if found is None:
+        raise UnknownPayment(desk.account, payment)
+    made = next((one for one in desk.gateway.refunds(payment) if one.key == key), None)
+    if made is not None:
+        return _same(made, amount_minor, key)
+    left = found.amount_minor - found.refunded_minor
+    wanted = left if amount_minor is None else amount_minor
+    if not 0 < wanted <= left:
+        raise RefundRefused(payment, wanted, left)
+    try:
+        made = desk.gateway.create_refund(payment=payment, amount_minor=wanted, reason=reason, key=key)
+    except GatewayRefused as error:
+        raise RefundRefused(payment, wanted, left, reason=error.reason) from error
+    desk.sync()
+    return made
+
+
+def _same(made: MadeRefund, amount_minor: int | None, key: str) -> MadeRefund:
+    if amount_minor not in {None, made.amount_minor}:
+        raise KeyReused(key, before=f"a refund of {made.amount_minor}", now=f"one of {amount_minor}")
+    return made
+
+
+def _view(truth: Snapshot, one: Payment) -> PaymentView:
+    invoice = next((each for each in truth.invoices if one.id in each.payments), None)
+    purchase = next((each for each in truth.purchases if each.payment == one.id), None)
+    return PaymentView(
+        id=one.id,
+        amount_minor=one.amount_minor,
+        refunded_minor=one.refunded_minor,
+        currency=one.currency,
+        created_at=one.created_at,
+        invoice=invoice.number if invoice else None,
+        pack=purchase.pack if purchase else None,
+    )
