@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Event,
         InvoicePaid,
         InvoiceRefunded,
+        NoticeDue,
         PackBought,
         PackRefunded,
         PeriodRenewed,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from .inbox import InboxView, Receipt
     from .invariants import Violation
     from .lifecycle import PaymentState, PendingChange, SubscriptionView
+    from .notices import NoticePolicy
     from .obstacle import Obstacle
     from .outbox import OutboxView
     from .plans import Catalogue, Interval, Pack, Plan, Price
@@ -75,6 +77,8 @@ __all__ = [
     "InvoiceRefunded",
     "InvoiceView",
     "MadeRefund",
+    "NoticeDue",
+    "NoticePolicy",
     "Obstacle",
     "OutboxView",
     "Override",
@@ -136,6 +140,8 @@ _MODULES = {
     "InvoiceRefunded": "events",
     "InvoiceView": "account",
     "MadeRefund": "gateway",
+    "NoticeDue": "events",
+    "NoticePolicy": "notices",
     "Obstacle": "obstacle",
     "OutboxView": "outbox",
     "Override": "entitlement",

@@ -326,6 +326,15 @@ class Account:
         """
         return lifecycle.undo_change(self._desk)
 
+    def retry_payments(self) -> Access:
+        """Try to collect every open invoice that was tried before, oldest first: call it after the card has changed.
+
+        Raises:
+            UnknownAccount, NoCustomer: there is nothing to collect from.
+            GatewayError: Stripe could not be asked; a card that declines is no error, the access says what is owed.
+        """
+        return lifecycle.retry_payments(self._desk)
+
     def suspend(self, *, reason: str, cause: Cause = Cause.host) -> Access:
         """Suspend the account until `lift_suspension`, whatever it pays; once more only replaces the reason.
 

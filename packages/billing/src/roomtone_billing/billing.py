@@ -24,6 +24,7 @@ from .gateway import Gateway
 from .inbox import InboxView, Receipt
 from .metering import Metering
 from .models import AccountRow
+from .notices import NoticePolicy
 from .outbox import Handler, OutboxView
 from .plans import Catalogue, Interval
 from .publication import Change
@@ -54,6 +55,7 @@ class Billing:
         signature_tolerance_s: how far a webhook's time may be from the clock's, either way.
         usage_of: how much an account uses of the catalogue's limits, by name; a smaller plan is refused while it uses more.
         seats_of: how many members an account has; its seats follow (`Account.follow_seats`) and never go below.
+        notices: on which days of a phase `NoticeDue` is announced.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Billing:
         signature_tolerance_s: int = 300,
         usage_of: Callable[[str], Mapping[str, int]] | None = None,
         seats_of: Callable[[str], int] | None = None,
+        notices: NoticePolicy | None = None,
         entitlements_ttl: timedelta = timedelta(seconds=5),
     ) -> None:
         self.catalogue = catalogue
@@ -81,6 +84,7 @@ class Billing:
             written=self._facts.forget,
             usage_of=usage_of,
             seats_of=seats_of,
+            notices=notices or NoticePolicy(),
         )
         self._tolerance_s = signature_tolerance_s
         self._handlers: dict[str, dict[str, Handler]] = {}
@@ -147,7 +151,8 @@ class Billing:
         row = session.get_one(AccountRow, account)
         row.trial_plan, row.trial_interval = plan, interval
         row.trial_started_at, row.trial_until = now, now + timedelta(days=chosen.trial_days)
-        row.phase, row.check_at = Phase.trialing, row.trial_until
+        row.phase = Phase.trialing
+        sync.settle_phase(session, row, rules=self._rules, now=now)
         session.flush()
         until = row.trial_until
         started = TrialStarted(account=account, key=f"trial:{account}", at=now, plan_key=plan, interval=Interval(interval), until=until)

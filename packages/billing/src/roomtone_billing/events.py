@@ -140,6 +140,20 @@ class InvoiceRefunded(Event):
     is_full: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class NoticeDue(Event):
+    """The account should be told where it stands, now. Once for each day of the policy in each phase.
+
+    `day` counts from the phase's start; of a trial it is the days left. At `url` what is owed can be paid or confirmed.
+    """
+
+    phase: Phase
+    cause: Cause | None
+    day: int
+    until: datetime | None
+    url: str | None
+
+
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {  # Any: one adapter per event type
     kind.__name__: TypeAdapter(kind) for kind in Event.__subclasses__()
 }

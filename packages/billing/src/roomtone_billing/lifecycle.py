@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -161,6 +162,18 @@ def undo_change(desk: Desk) -> Access:
     if found.schedule:
         desk.gateway.release_schedule(found.schedule)
         note(desk, "undo_change")
+    return desk.sync()
+
+
+def retry_payments(desk: Desk) -> Access:
+    """As `Account.retry_payments` says."""
+    desk.known_customer()
+    desk.sync()
+    truth = desk.truth()
+    owed = [one for one in truth.invoices if one.status == "open" and one.owed_since is not None] if truth else []
+    for invoice in sorted(owed, key=lambda one: one.created_at):
+        with suppress(GatewayRefused):  # the card declines, or somebody has just paid it: the truth tells
+            desk.gateway.pay_invoice(invoice.id)
     return desk.sync()
 
 

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, or_, select, update
 from sqlalchemy.orm import Session
 
-from . import announce, history, inbox, outbox, snapshot
+from . import announce, history, inbox, notices, outbox, snapshot
 from .access import Access, Cause, GracePolicy, Phase, Suspension, Trial, check_at, decide
 from .errors import GatewayError
-from .events import PhaseChanged
+from .events import NoticeDue, PhaseChanged
 from .gateway import Gateway
 from .models import AccountRow, InboxRow
+from .notices import NoticePolicy
 from .plans import Catalogue, Interval
 from .snapshot import Snapshot
 from .transactions import RetryPolicy, writing
@@ -37,6 +38,7 @@ class Rules:
     retry: RetryPolicy
     usage_of: Callable[[str], Mapping[str, int]] | None = None
     seats_of: Callable[[str], int] | None = None
+    notices: NoticePolicy | None = None
     written: Callable[[str], None] = lambda _: None  # told of each account whose new truth is committed
 
 
@@ -154,9 +156,45 @@ def fail(engine: Engine, ticket: Ticket, error: Exception, *, retry: RetryPolicy
 
 
 def settle_phase(session: Session, row: AccountRow, *, rules: Rules, now: datetime) -> bool:
-    """Announce the phase if it is another than last time, and note when to look again; returns whether it changed."""
+    """Announce the phase if it is another than last time, and a notice that is due; returns whether the phase changed.
+
+    Effects:
+        Notes when to look again.
+    """
     access = access_of(row, rules=rules, now=now)
-    row.check_at = check_at(access, snapshot.from_json(row.snapshot) if row.snapshot else None, now)
+    truth = snapshot.from_json(row.snapshot) if row.snapshot else None
+    has_changed = _announce_phase(session, row, access, now=now)
+    row.check_at = check_at(access, truth, now)
+    if rules.notices is not None:
+        _notify(session, row, access, truth, rules.notices, now=now)
+    return has_changed
+
+
+def _notify(session: Session, row: AccountRow, access: Access, truth: Snapshot | None, policy: NoticePolicy, *, now: datetime) -> None:
+    """Write the notice that is due, once, and look again when the next one is."""
+    later = notices.next_at(access, policy, now)
+    if later is not None:
+        row.check_at = min(later, row.check_at or later)
+    day = notices.due(access, policy, now)
+    if day is None:
+        return
+    main = truth.main() if truth else None
+    invoice = truth.latest_invoice(main) if truth and main else None
+    notice = NoticeDue(
+        account=row.account,
+        # The number of the phase, and not its start: that may move by a second when Stripe's clock is ahead of ours.
+        key=f"notice:{row.account}:{row.phase_changes}:{access.phase}:{access.cause}:{day}",
+        at=now,
+        phase=access.phase,
+        cause=access.cause,
+        day=day,
+        until=access.until,
+        url=invoice.hosted_url if invoice and invoice.is_unpaid else None,
+    )
+    outbox.write(session, [notice], now=now)
+
+
+def _announce_phase(session: Session, row: AccountRow, access: Access, *, now: datetime) -> bool:
     before = Phase(row.phase)
     if access.phase is before:
         return False
