@@ -66,8 +66,17 @@ class Making:
     def stamp(self) -> None:
         """Write whose it is."""
         facts = self._facts.pop() if self._facts else self.worker.facts(self.place)
-        if (found := facts.stamp) is None:
-            self.worker.stamp(self.place, self.id)
-        elif found != self.id:
-            raise StampMismatch(self.title, expected=self.id, found=found)
+        sign(self.worker, self.place, facts, self.id, title=self.title)
         faults.point("stamp.written")
+
+
+def sign(worker: Worker, place: Place, facts: Facts, tenant_id: str, *, title: str) -> None:
+    """Stamp the database as the tenant's, unless its facts say that it is.
+
+    Raises:
+        StampMismatch: it is another's; `title` is what the message calls the right one.
+    """
+    if facts.stamp is None:
+        worker.stamp(place, tenant_id)
+    elif facts.stamp != tenant_id:
+        raise StampMismatch(title, expected=tenant_id, found=facts.stamp)

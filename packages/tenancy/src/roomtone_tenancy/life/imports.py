@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import faults
-from ..provisioners.stamp import make_table, stamp
+from ..making import sign
+from ..provisioners.stamp import make_table
 from .errors import ExportDamaged, NotPortable, NotVerified
 from .newcomers import Newcomer
 from .portable import archive
@@ -44,8 +45,7 @@ class Import:
             case "migration":
                 attempt.note(revision=self.shop.migrate(made.worker, place))
             case "stamp":
-                with made.worker.as_owner(place) as connection:
-                    stamp(connection, attempt.tenant.id, title=attempt.tenant.key)
+                sign(made.worker, place, made.worker.facts(place), attempt.tenant.id, title=attempt.tenant.key)
                 made.worker.leave()
             case "activation":
                 self.newcomer.activate(f"imported from {attempt.details['source']}")
