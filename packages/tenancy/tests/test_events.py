@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.orm import Session
 
-from roomtone_tenancy import TenantState
+from roomtone_tenancy import TenantState, events
 from roomtone_tenancy.errors import ProvisioningFailed
 from roomtone_tenancy.events import StateChanged, StepFailed, StepFinished, StepStarted, TenantActivated, TenantRegistered
 
@@ -103,3 +103,13 @@ def test_progress_names_the_process_at_work_and_nobody_afterwards(site):
     assert len(set(owners)) == 1
     assert owners[0] is not None
     assert tenancy.progress("acme").owner is None
+
+
+def test_every_event_is_in_the_table_of_the_guide(request):
+    page = (request.config.rootpath / "docs/tenancy/how-to/events.md").read_text()
+    kinds = [
+        kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event) and kind is not events.Event
+    ]
+
+    assert len(kinds) > 25
+    assert [kind.__name__ for kind in kinds if f"| `{kind.__name__}` |" not in page] == []

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from . import faults
 from .errors import DeletionFailed, OperationBusy
+from .events import DeletionPlanned, TenantDeleted
 from .key import random_text
 from .lease import Lease
 from .life import facts
@@ -46,7 +47,9 @@ class Deletion:
         if state not in (TenantState.SUSPENDED, TenantState.ARCHIVED):
             registry.move(session, key, TenantState.SUSPENDED, reason=reason, actor=actor)
         tenant = registry.move(session, key, TenantState.ARCHIVED, reason=reason, actor=actor)
-        session.get_one(TenantRow, tenant.id).delete_at = self.made_by.clock() + grace
+        row = session.get_one(TenantRow, tenant.id)
+        row.delete_at = self.made_by.clock() + grace
+        self.made_by.events.tell_after(session, DeletionPlanned(tenant=tenant, delete_at=row.delete_at))
         self.shop.doors.changed(session, tenant.id)
         return tenant
 
@@ -146,6 +149,7 @@ class Deletion:
             log = {"tenant_id": row.id, "at": of.clock(), "before": state, "after": state, "reason": "seen to be gone", "actor": "system"}
             session.add(LifecycleRow(**log, proof=seen))
             of.registry.move(session, tenant.key, TenantState.DELETED, reason="deleted", actor="system")
+            of.events.tell_after(session, TenantDeleted(tenant=tenant, backup=attempt.details.get("backup")))
             row.database, row.delete_at = None, None
             session.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant.id))
             session.execute(delete(DomainClaimRow).where(DomainClaimRow.tenant_id == tenant.id))

@@ -11,11 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .errors import StillDraining, TenantUnavailable
+from .events import LoginRetired, PasswordRotated
 from .lease import Lease
 from .lifecycle import TenantState
 from .models import CredentialRow, TenantRow
 from .provisioners import Place, Worker
 from .provisioning import Provisioning
+from .registry import value_of_row
 from .tenant import Tenant
 
 ROTATED_STATES = (TenantState.ACTIVE, TenantState.READ_ONLY, TenantState.SUSPENDED, TenantState.ARCHIVED)
@@ -67,6 +69,7 @@ class Logins:
                 if current is not None and role != current.role:
                     worker.retire_login(role)
                     self.of.credentials.forget(lease, tenant.id, role)
+                    self.of.events.tell(LoginRetired(tenant=tenant, role=role))
             return True
 
     def replaceable(self, where: Callable[[Tenant], bool], older_than: datetime | None) -> list[str]:
@@ -113,6 +116,7 @@ class Logins:
             row.epoch += 1
             row.updated_at = self.of.clock()
             self.of.registry.forget_after(session, row)
+            self.of.events.tell_after(session, PasswordRotated(tenant=value_of_row(row), role=role))
 
 
 def each_of(keys: list[str], verb: Callable[[str], bool], on_tenant: Callable[[str, str | None], None] | None) -> PasswordReport:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from .errors import NoRun, OperationBusy, RunInTheWay
+from .events import RunFinished, RunResumed, RunStarted
 from .fleet import rendering, status, verification
 from .fleet.activity import Activity
 from .fleet.rollout import Rollout, RunState
@@ -97,6 +98,8 @@ class Fleet:
                 for revision in {tenant.revision for tenant in behind}:
                     self.of.revisions.missing(revision)
                 run_id = self._runs.begin(self.of.revisions.head, rollout or Rollout(), behind)
+                if run_id is not None:
+                    self.of.events.tell(RunStarted(run=run_id, target=self.of.revisions.head, tenants=len(behind)))
             if run_id is not None:
                 return self._work(run_id, rollout, on_tenant)
 
@@ -115,12 +118,19 @@ class Fleet:
         self._prepare()
         if row.state == RunState.STOPPED:
             self._runs.reopen(row.id)
+            self.of.events.tell(RunResumed(run=row.id, target=row.target))
         return self._work(row.id, replace(_rollout(row), parallel=parallel) if parallel else None, on_tenant)
 
     def stop(self, reason: str = "stopped by hand") -> bool:
         """Have every runner finish what it works on and begin nothing more; whether a run was running."""
         row = self._runs.running()
-        return row is not None and self._runs.stop(row.id, reason)
+        return row is not None and self._stop(row, reason)
+
+    def _stop(self, row: RunRow, reason: str) -> bool:
+        was_running = self._runs.stop(row.id, reason)
+        if was_running:
+            self.of.events.tell(RunFinished(run=row.id, target=row.target, state=RunState.STOPPED, reason=reason))
+        return was_running
 
     def status(self, run: int | None = None) -> RunStatus:
         """How far a run is, the newest when None.
@@ -236,7 +246,7 @@ class Fleet:
             return row
         if row.target not in revisions.ancestors(revisions.head):
             raise RunInTheWay(row.id, target=row.target, head=revisions.head)
-        self._runs.stop(row.id, f"a newer run goes to {revisions.head}")
+        self._stop(row, f"a newer run goes to {revisions.head}")
         return self._joinable()
 
     def _work(self, run_id: int, rollout: Rollout | None, on_tenant: OnTenant | None) -> RunStatus:

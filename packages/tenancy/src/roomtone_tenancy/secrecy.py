@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from .events import KeysRotated
 from .logins import Logins, PasswordReport, each_of
 from .provisioning import Provisioning
 from .sealed_rows import KeyRotation, SealedRows
@@ -48,7 +49,9 @@ class Secrets:
             Commits each batch; never overwrites a secret that changed meanwhile. Killed at any row, or run twice at once, it
             is simply called again. Rows whose key is unknown or altered are left and named in the result.
         """
-        return self.rows.rewrap(batch=batch, on_progress=on_progress)
+        done = self.rows.rewrap(batch=batch, on_progress=on_progress)
+        self.logins.of.events.tell(KeysRotated(key_id=done.key_id, rewrapped=done.rewrapped, left=done.left))
+        return done
 
     def rotate_password(self, key: str, *, drain_s: float = DRAIN_S) -> str | None:
         """Give the tenant a new login with a new password; returns its role, None where tenants are files and have none.

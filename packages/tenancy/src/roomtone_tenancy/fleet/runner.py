@@ -66,6 +66,8 @@ class Runner:
         results: list[Result] = []
         while True:
             turn = self.runs.turn(self.run_id, self.rollout, results, want=self._appetite())
+            for event in turn.events:
+                self.of.events.tell(event)
             for result in results:
                 self.listener(result)
             if turn.is_over:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..events import Event, MigrationFailed, TenantMigrated, TenantQuarantined
 from .rollout import Rollout
 
 
@@ -61,6 +62,18 @@ class Result:
         """Whether it failed and another try follows."""
         return self.error is not None and self.may_pass and self.work.attempts < rollout.attempts
 
+    def events(self, run: int, rollout: Rollout) -> list[Event]:
+        """What to tell of it once it is recorded."""
+        work, key, server = self.work, self.work.key, self.work.server
+        if self.is_skipped:
+            return []
+        if self.error is None:
+            after, seconds = self.revision or "", self.seconds
+            return [TenantMigrated(run=run, key=key, server=server, before=work.before, after=after, way=self.way, seconds=seconds)]
+        if self.is_to_be_tried_again(rollout):
+            return [MigrationFailed(run=run, key=key, server=server, error=self.error, attempt=work.attempts)]
+        return [TenantQuarantined(run=run, key=key, server=server, error=self.error, attempts=work.attempts)]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
@@ -70,8 +83,10 @@ class Turn:
         works: leased to it now.
         is_over: the run has ended; what is leased may be finished.
         wait_s: when nothing can be leased, how long until it may be.
+        events: what the transaction made true, to be told now that it is committed.
     """
 
     works: tuple[Work, ...] = ()
     is_over: bool = False
     wait_s: float = 0.0
+    events: tuple[Event, ...] = ()

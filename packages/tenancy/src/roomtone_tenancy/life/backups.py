@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from .. import faults
 from ..errors import TenantUnavailable
+from ..events import BackupMade
 from ..key import random_text
 from ..lifecycle import TenantState
 from ..operations import Attempt, Listener
@@ -133,9 +134,12 @@ class _Create:
             case "pruning":
                 rule: Mapping[str, int] = self.attempt.details["retention"]
                 self.shelf.prune(Retention(**rule))
+                made = self.shelf.find(self.attempt.details["backup"])
                 with Session(self.shop.of.catalog) as session, session.begin():
                     self.attempt.lease.check(session)
                     self.attempt.finish(session)
+                    told = BackupMade(tenant=self.attempt.tenant, backup=made.id, rows=made.rows, size_bytes=made.size_bytes)
+                    self.shop.of.events.tell_after(session, told)
 
     def undo(self) -> bool:
         """Nothing of the tenant's was touched; what lies in the store without a manifest goes with the next backup."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from .. import faults
 from ..errors import StampMismatch, TenantUnavailable
+from ..events import TenantCloned
 from ..guard import TenantSession
 from ..lifecycle import TenantState
 from ..models import OperationRow, TenantRow
@@ -192,7 +194,9 @@ class _Clone:
                     self._scrub(connection)
                 self.made.worker.leave()
             case "activation":
-                self.newcomer.activate(f"cloned from {self.attempt.details['origin_key']}")
+                facts = self.attempt.details
+                told = partial(TenantCloned, source=facts["origin_key"], backup=facts["backup"])
+                self.newcomer.activate(f"cloned from {facts['origin_key']}", lambda tenant: told(tenant=tenant))
 
     def undo(self) -> bool:
         """There never was such a tenant."""

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from .. import faults
+from ..events import CopyDropped
 from ..key import opaque_name
 from ..lease import Lease
 from ..models import CopyRow, TenantRow
@@ -105,3 +106,4 @@ class Copies:
         with Session(self.of.catalog) as session, session.begin():
             lease.check(session)
             session.execute(delete(CopyRow).where(CopyRow.database == database, CopyRow.tenant_id == tenant_id))
+            self.of.events.tell_after(session, CopyDropped(tenant_id=tenant_id, server=server, database=database))

@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from .. import faults
 from ..errors import OperationBusy
+from ..events import DoorSet
 from ..lease import Lease
 from ..lifecycle import TenantState
 from ..models import TenantRow
 from ..provisioners import Place
 from ..provisioning import Provisioning
+from ..registry import value_of_row
 from .copiers import Copier, Door
 
 _PENDING = "roomtone_tenancy_doors"
@@ -79,6 +81,7 @@ class Doors:
                 if row.epoch == epoch:
                     row.door = door
                     faults.point("door.unrecorded")
+                    self.of.events.tell_after(session, DoorSet(tenant=value_of_row(row), door=door))
                     return
         raise OperationBusy(f"tenant {tenant_id}", owner="who changes its state all the time")
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from ..errors import StampMismatch, TenantUnavailable
+from ..events import TenantExported
 from ..models import OperationRow
 from ..operations import Listener
 from ..provisioners import Place
@@ -89,7 +90,9 @@ class Exports:
             if found.tenant_id != tenant.id:
                 raise StampMismatch(key, expected=tenant.id, found=found.tenant_id)
             writer.manifest(self._manifest(tenant, books.dialect, found, writer))
-        return self.check(path)
+        made = self.check(path)
+        self.shop.of.events.tell(TenantExported(tenant=tenant, rows=made.rows, size_bytes=made.size_bytes))
+        return made
 
     def check(self, path: Path, *, bytes_max: int = BYTES_MAX) -> Export:
         """Read a file from end to end, and say what it is.

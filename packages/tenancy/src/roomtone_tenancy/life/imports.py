@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import faults
+from ..events import TenantImported
 from ..making import sign
 from ..provisioners.stamp import make_table
 from .errors import ExportDamaged, NotPortable, NotVerified
@@ -48,7 +49,8 @@ class Import:
                 sign(made.worker, place, made.worker.facts(place), attempt.tenant.id, title=attempt.tenant.key)
                 made.worker.leave()
             case "activation":
-                self.newcomer.activate(f"imported from {attempt.details['source']}")
+                source = attempt.details["source"]
+                self.newcomer.activate(f"imported from {source}", lambda tenant: TenantImported(tenant=tenant, source=source))
 
     def undo(self) -> bool:
         """There never was such a tenant."""

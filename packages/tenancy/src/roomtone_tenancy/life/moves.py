@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from ..errors import NoServer
+from ..events import TenantMoved
 from ..models import OperationRow
 from ..operations import Attempt, Listener
 from ..provisioners import Place
+from ..tenant import Tenant
 from .contents import from_json, to_json, total_rows
 from .copies import Retired
 from .replacement import Replacement
@@ -108,18 +111,7 @@ class Moves:
 
     def _report(self, attempt: Attempt) -> MoveReport:
         with Session(self.shop.of.catalog) as session:
-            facts = session.get_one(OperationRow, attempt.id).details
-        contents = from_json(facts["contents"])
-        fenced_at, exchanged_at = (datetime.fromisoformat(facts[name]) for name in ("fenced_at", "exchanged_at"))
-        return MoveReport(
-            key=attempt.tenant.key,
-            source=facts["source_server"],
-            target=facts["server"],
-            tables=len(contents),
-            rows=total_rows(contents),
-            refused_s=(exchanged_at - fenced_at).total_seconds(),
-            source_until=exchanged_at + timedelta(seconds=facts["keep_s"]),
-        )
+            return _report(attempt.tenant.key, session.get_one(OperationRow, attempt.id).details)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +146,25 @@ class _Move:
                 reason = f"moved from {facts['source_server']} to {facts['server']}"
                 self.replacement.exchange(keep=timedelta(seconds=facts["keep_s"]), reason=reason)
             case "retirement":
-                self.replacement.retire()
+                self.replacement.retire(self._moved)
 
     def undo(self) -> bool:
         return self.replacement.undo()
+
+    def _moved(self, tenant: Tenant) -> TenantMoved:
+        done = _report(tenant.key, self.attempt.details)
+        return TenantMoved(tenant=tenant, source=done.source, target=done.target, rows=done.rows, refused_s=done.refused_s)
+
+
+def _report(key: str, facts: Mapping[str, Any]) -> MoveReport:  # an operation's details
+    contents = from_json(facts["contents"])
+    fenced_at, exchanged_at = (datetime.fromisoformat(facts[name]) for name in ("fenced_at", "exchanged_at"))
+    return MoveReport(
+        key=key,
+        source=facts["source_server"],
+        target=facts["server"],
+        tables=len(contents),
+        rows=total_rows(contents),
+        refused_s=(exchanged_at - fenced_at).total_seconds(),
+        source_until=exchanged_at + timedelta(seconds=facts["keep_s"]),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from .. import faults
-from ..events import TenantActivated
+from ..events import Event, TenantActivated
 from ..lifecycle import TenantState
 from ..models import CredentialRow, DomainClaimRow, DomainRow
 from ..operations import Attempt
@@ -66,8 +66,12 @@ class Newcomer:
         """Its database."""
         return self.made.place
 
-    def activate(self, reason: str) -> None:
-        """Let it work, with its login; the last step."""
+    def activate(self, reason: str, told: Callable[[Tenant], Event]) -> None:
+        """Let it work, with its login; the last step.
+
+        Args:
+            told: makes the event that says what it was made of.
+        """
         of, tenant = self.of, self.attempt.tenant
         with Session(of.catalog) as session, session.begin():
             self.attempt.lease.check(session)
@@ -76,6 +80,7 @@ class Newcomer:
             of.registry.locked(session, tenant.key).revision = self.attempt.details["revision"]
             active = of.registry.move(session, tenant.key, TenantState.ACTIVE, reason=reason, actor="system")
             of.events.tell_after(session, TenantActivated(tenant=active))
+            of.events.tell_after(session, told(active))
             faults.point("newcomer.written")
 
     def drop(self) -> bool:

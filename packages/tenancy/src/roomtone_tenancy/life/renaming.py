@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from .. import key as keys
 from ..changes import Change
 from ..errors import TenantExists
+from ..events import TenantRenamed
 from ..lifecycle import TenantState
 from ..models import LifecycleRow, TenantRow
 from ..provisioning import Provisioning
@@ -37,4 +38,6 @@ def rename(of: Provisioning, session: Session, key: str, new_key: str, *, actor:
     session.refresh(row)
     of.registry.forget_after(session, row)
     of.registry.lookups.changes.publish_after(session, Change(key=key))
-    return value_of_row(row)
+    renamed = value_of_row(row)
+    of.events.tell_after(session, TenantRenamed(tenant=renamed, before=key))
+    return renamed

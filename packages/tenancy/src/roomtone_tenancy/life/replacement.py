@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,11 +10,14 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from .. import faults
+from ..events import Event
 from ..lifecycle import TenantState
 from ..models import CredentialRow, LifecycleRow, TenantRow
 from ..operations import Attempt
 from ..provisioners import Place, Worker
 from ..provisioning import Provisioning
+from ..registry import value_of_row
+from ..tenant import Tenant
 from .contents import Contents, differences
 from .copiers import Copier, Door
 from .copies import Copies, CopyState
@@ -112,8 +115,12 @@ class Replacement:
         if "exchanged_at" not in self.attempt.details:
             self.attempt.note(exchanged_at=self.of.clock().isoformat())
 
-    def retire(self) -> None:
-        """Close the former database to everybody but the administrator, and have the new one obey the tenant's state."""
+    def retire(self, told: Callable[[Tenant], Event]) -> None:
+        """Close the former database to everybody but the administrator, and have the new one obey the tenant's state.
+
+        Args:
+            told: makes the event that says that all is done.
+        """
         source = self.attempt.tenant
         assert self.attempt.details["source_database"] is not None
         place = Place(database=self.attempt.details["source_database"])
@@ -123,6 +130,7 @@ class Replacement:
         with Session(self.of.catalog) as session, session.begin():
             self.attempt.lease.check(session)
             self.attempt.finish(session)
+            self.of.events.tell_after(session, told(value_of_row(session.get_one(TenantRow, source.id))))
 
     def undo(self) -> bool:
         """Let the tenant write again where it is, and drop what was made; not once the databases were exchanged."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ..events import TenantRestored
 from ..models import OperationRow
 from ..operations import Attempt, Listener
 from ..tenant import Tenant
@@ -82,14 +84,13 @@ class Restores:
     def _report(self, attempt: Attempt, backup: Backup) -> RestoreReport:
         with Session(self.shop.of.catalog) as session:
             facts = session.get_one(OperationRow, attempt.id).details
-        fenced_at, exchanged_at = (datetime.fromisoformat(facts[name]) for name in ("fenced_at", "exchanged_at"))
         return RestoreReport(
             key=attempt.tenant.key,
             backup=backup.id,
             revision=facts["revision"],
             rows=backup.rows,
-            refused_s=(exchanged_at - fenced_at).total_seconds(),
-            former_until=exchanged_at + timedelta(seconds=facts["keep_s"]),
+            refused_s=_refused_s(facts),
+            former_until=datetime.fromisoformat(facts["exchanged_at"]) + timedelta(seconds=facts["keep_s"]),
         )
 
 
@@ -122,7 +123,15 @@ class _Restore:
                     keep=timedelta(seconds=self.attempt.details["keep_s"]), reason=f"restored backup {self.backup.id}"
                 )
             case "retirement":
-                self.replacement.retire()
+                self.replacement.retire(self._restored)
 
     def undo(self) -> bool:
         return self.replacement.undo()
+
+    def _restored(self, tenant: Tenant) -> TenantRestored:
+        refused_s = _refused_s(self.attempt.details)
+        return TenantRestored(tenant=tenant, backup=self.backup.id, rows=self.backup.rows, refused_s=refused_s)
+
+
+def _refused_s(facts: Mapping[str, Any]) -> float:  # an operation's details
+    return (datetime.fromisoformat(facts["exchanged_at"]) - datetime.fromisoformat(facts["fenced_at"])).total_seconds()

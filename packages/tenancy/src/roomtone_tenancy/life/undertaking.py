@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from ..errors import OperationBusy
+from ..events import OperationUndone
 from ..models import OperationRow
 from ..operations import ERROR_LENGTH_MAX, Attempt, Listener
 from ..provisioning import Provisioning
@@ -99,3 +100,4 @@ class Undertaking:
             attempt.lease.check(session)
             row = session.get_one(OperationRow, attempt.id)
             row.finished_at, row.owner, row.error = self.of.clock(), None, f"taken back: {reason}"[:ERROR_LENGTH_MAX]
+            self.of.events.tell_after(session, OperationUndone(tenant=attempt.tenant, operation=self.kind, reason=reason))
