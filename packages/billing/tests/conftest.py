@@ -136,6 +136,7 @@ class Stripe:
         self.api = self.offline.client().v1
         self._post: dict[str | None, list[bytes]] = defaultdict(list)
         self._touched = 0
+        self._connected: list[bytes] = []
 
     def stranger(self) -> str:
         """A customer that somebody else made in the same account."""
@@ -196,10 +197,19 @@ class Stripe:
         found, self._post = [body for bodies in self._post.values() for body in bodies], defaultdict(list)
         return found
 
+    def connected_events(self) -> list[bytes]:
+        """Every event of connected accounts that was not given out, oldest first."""
+        self.offline.deliver()
+        found, self._connected = self._connected, []
+        return found
+
     def _price(self, plan: str, interval: Interval) -> str:
         return self.api.prices.list({"lookup_keys": [f"{plan}_{interval}"]}).data[0].id
 
     def _keep(self, url: str, body: bytes, headers: dict[str, str]) -> int:
+        if "account" in json.loads(body):
+            self._connected.append(body)
+            return 200
         thing = json.loads(body)["data"]["object"]
         self._post[thing["id"] if thing["object"] == "customer" else thing.get("customer")].append(body)
         return 200

@@ -114,14 +114,17 @@ def receive(host, payload: bytes) -> None:
     host.billing.receive(*host.signed(payload))
 
 
-@pytest.mark.parametrize("changes", [{"livemode": True}, {"account": "acct_1"}])
-def test_events_of_the_other_mode_and_of_connected_accounts_are_put_aside(host, changes):
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [({"livemode": True}, "ignored"), ({"account": "acct_1"}, "foreign"), ({"account": "acct_1", "livemode": True}, "ignored")],
+)
+def test_events_of_the_other_mode_and_of_connected_accounts_are_put_aside(host, changes, state):
     ours = {"object": {"id": "in_1", "object": "invoice", "customer": host.customer()}}
     before = host.gateway.fetches
     receive(host, body(data=ours, **changes))
     host.drain()
 
-    assert [view.state for view in host.billing.inbox()] == ["ignored"]
+    assert [view.state for view in host.billing.inbox()] == [state]
     assert host.gateway.fetches == before
 
 

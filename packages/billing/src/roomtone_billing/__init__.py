@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from .backfill import Backfill
     from .backlog import Backlog
     from .billing import Billing
+    from .client_payments import ClientPaymentState
     from .codes import CodeProblem
+    from .connect import ClientPayment, Connect, ConnectStatus
+    from .connect_state import ConnectState
     from .decision import Decision, Source
     from .doctor import Finding
     from .entitlement import Override
     from .entitlements import Entitlements, Usage
     from .events import (
+        ClientDisputeClosed,
+        ClientPaymentDisputed,
+        ClientPaymentFailed,
+        ClientPaymentRefunded,
+        ClientPaymentSucceeded,
+        ConnectChanged,
         Event,
         InvoicePaid,
         InvoiceRefunded,
@@ -33,7 +42,7 @@ if TYPE_CHECKING:
         SubscriptionStarted,
         TrialStarted,
     )
-    from .gateway import CancelReason, MadeRefund, PreviewLine, RefundReason
+    from .gateway import CancelReason, ClientOffer, MadeRefund, PreviewLine, RefundReason
     from .history import HistoryEntry
     from .inbox import InboxView, Receipt
     from .invariants import Violation
@@ -60,8 +69,20 @@ __all__ = [
     "CancelReason",
     "Catalogue",
     "Cause",
+    "ClientDisputeClosed",
+    "ClientOffer",
+    "ClientPayment",
+    "ClientPaymentDisputed",
+    "ClientPaymentFailed",
+    "ClientPaymentRefunded",
+    "ClientPaymentState",
+    "ClientPaymentSucceeded",
     "CodeProblem",
     "Confirmed",
+    "Connect",
+    "ConnectChanged",
+    "ConnectState",
+    "ConnectStatus",
     "Decision",
     "Discount",
     "Drift",
@@ -123,6 +144,18 @@ _MODULES = {
     "CancelReason": "gateway",
     "Catalogue": "plans",
     "Cause": "access",
+    "ClientDisputeClosed": "events",
+    "ClientOffer": "gateway",
+    "ClientPayment": "connect",
+    "ClientPaymentDisputed": "events",
+    "ClientPaymentFailed": "events",
+    "ClientPaymentRefunded": "events",
+    "ClientPaymentState": "client_payments",
+    "ClientPaymentSucceeded": "events",
+    "Connect": "connect",
+    "ConnectChanged": "events",
+    "ConnectState": "connect_state",
+    "ConnectStatus": "connect",
     "CodeProblem": "codes",
     "Confirmed": "preview",
     "Decision": "decision",

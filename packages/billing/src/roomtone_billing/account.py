@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from . import changes, checkout, codes, history, lifecycle, packs, refunds
 from . import seats as seats_
 from .access import Access, Cause
+from .connect import Connect
 from .decision import Decision
 from .desk import Desk
 from .entitlements import Entitlements
@@ -54,6 +55,11 @@ class Account:
     def entitlements(self) -> Entitlements:
         """What the account may use: decisions, counters, holds and exceptions."""
         return Entitlements(self._desk)
+
+    @property
+    def connect(self) -> Connect:
+        """Taking money from the account's own clients."""
+        return Connect(self._desk)
 
     def check(self, feature: str, amount: int = 1) -> Decision:
         """Whether `amount` more of the feature may be used now, and why; as `entitlements.check`.

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from . import inbox, outbox, publishing, signature, sync, use
+from . import connect_sync, inbox, outbox, publishing, signature, sync, use
 from .access import GracePolicy, Phase
 from .account import Account
 from .desk import Desk
@@ -185,6 +185,7 @@ class Billing:
             done += adopted + inbox.route(self._engine, limit=limit)
         done += self._fetch_dirty(limit)
         done += self.metering.send(limit)
+        done += connect_sync.work(self._engine, self._gateway, retry=self._retry, clock=self._clock, limit=limit)
         if self._handlers:
             done += outbox.dispatch(self._engine, self._handlers, retry=self._retry, now=self._clock(), limit=limit)
         return done
@@ -214,6 +215,7 @@ class Billing:
         with Session(self._engine) as session:
             found = select(AccountRow.account).where(AccountRow.check_at <= now).order_by(AccountRow.check_at).limit(limit)
             due = session.scalars(found).all()
+        connect_sync.mark_overdue(self._engine, now=now, limit=limit)
         use.forget_old(self._engine, now=now, limit=limit)
         return sum(self._check(account, now) for account in due)
 

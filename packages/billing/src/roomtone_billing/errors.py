@@ -18,6 +18,10 @@
     ├── AccountError
     │   ├── UnknownAccount          no trial was started and no account opened under that key
     │   ├── AlreadySubscribed       a second checkout would sell a second subscription
+    │   ├── CannotTakePayments      it is not (or no longer) ready to take its clients' money
+    │   ├── UnknownClientPayment    the account asked a client for nothing under that reference
+    │   ├── AlreadyPaid             a second page could take the client's money twice
+    │   ├── NotPaid                 there is nothing to give back
     │   ├── NotEntitled             the use does not fit what the account may use; has the decision
     │   ├── UnknownOverride         the account has no exception of that id
     │   ├── NoCustomer              the account has never been to the checkout
@@ -268,6 +272,38 @@ class RefundRefused(AccountError):
         self.payment, self.amount_minor, self.left_minor, self.reason = payment, amount_minor, left_minor, reason
         why = reason or f"{left_minor} minor units of it are left"
         super().__init__(f"payment {payment!r} cannot give back {amount_minor} minor units: {why}; look at payments()")
+
+
+class CannotTakePayments(AccountError):
+    """The account is not ready to take its clients' money; `due` is what Stripe still lacks, under Stripe's names."""
+
+    def __init__(self, account: str, state: str, due: tuple[str, ...]) -> None:
+        self.account, self.state, self.due = account, state, due
+        super().__init__(f"account {account!r} cannot take payments ({state}); send its owner to connect.onboard()")
+
+
+class UnknownClientPayment(AccountError):
+    """The account asked a client for nothing under that reference."""
+
+    def __init__(self, account: str, reference: str) -> None:
+        self.account, self.reference = account, reference
+        super().__init__(f"account {account!r} asked for no payment {reference!r}; connect.checkout() asks for one")
+
+
+class AlreadyPaid(AccountError):
+    """The client paid, or the bank is at it."""
+
+    def __init__(self, account: str, reference: str) -> None:
+        self.account, self.reference = account, reference
+        super().__init__(f"payment {reference!r} of account {account!r} is paid or on its way; show that instead of a page")
+
+
+class NotPaid(AccountError):
+    """Nothing was paid, so nothing can be given back."""
+
+    def __init__(self, account: str, reference: str) -> None:
+        self.account, self.reference = account, reference
+        super().__init__(f"payment {reference!r} of account {account!r} was not paid; there is nothing to give back")
 
 
 class GatewayError(BillingError):

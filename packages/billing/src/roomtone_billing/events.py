@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from .access import Cause, Phase
+from .connect_state import ConnectState
 from .plans import Interval
 
 
@@ -152,6 +153,61 @@ class NoticeDue(Event):
     day: int
     until: datetime | None
     url: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectChanged(Event):
+    """What the account may do with its clients' cards changed: it can charge, cannot any more, or left."""
+
+    before: ConnectState
+    after: ConnectState
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientPaymentSucceeded(Event):
+    """A client paid the account what was asked for under `reference`; our fee is taken. Once per payment."""
+
+    reference: str
+    amount_minor: int
+    currency: str
+    fee_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientPaymentFailed(Event):
+    """The client did all that was asked, and days later the bank said no. A page for the same reference may be opened again."""
+
+    reference: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientPaymentRefunded(Event):
+    """`amount_minor` went back to the client, with its share of our fee to the account. Once per refund."""
+
+    reference: str
+    refund: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientPaymentDisputed(Event):
+    """The client's bank takes `amount_minor` back from the account until it is decided. Once per dispute."""
+
+    reference: str
+    dispute: str
+    amount_minor: int
+    currency: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientDisputeClosed(Event):
+    """The bank decided: the account keeps the money, or it is gone. Once per dispute."""
+
+    reference: str
+    dispute: str
+    is_won: bool
 
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {  # Any: one adapter per event type

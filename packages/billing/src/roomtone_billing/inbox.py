@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Never
 
-from sqlalchemy import Engine, or_, select, update
+from sqlalchemy import Engine, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -30,7 +30,8 @@ class State(StrEnum):
     stranger = "stranger"  # its customer is unknown here; Stripe is to be asked whose it is
     marked = "marked"  # its account is marked dirty; a fetch will cover it
     done = "done"  # a snapshot fetched after it is written
-    ignored = "ignored"  # about no customer, of another mode, or of a connected account
+    connected = "connected"  # of a connected account; `connect_sync` takes it, and never touches a platform row for it
+    ignored = "ignored"  # about no customer, or of another mode
     foreign = "foreign"  # about somebody else's customer
     dead = "dead"  # tried often enough
 
@@ -97,7 +98,7 @@ def store(engine: Engine, payload: bytes, *, livemode: bool, now: datetime) -> R
         MalformedEvent: it is not an event.
     """
     envelope = parse(payload)
-    is_ours = envelope.customer is not None and envelope.livemode == livemode and not envelope.stripe_account
+    state = _first_state(envelope, livemode=livemode)
     insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
     statement = (
         insert(InboxRow)
@@ -109,7 +110,7 @@ def store(engine: Engine, payload: bytes, *, livemode: bool, now: datetime) -> R
             customer=envelope.customer,
             payload=payload,
             received_at=now,
-            state=State.pending if is_ours else State.ignored,
+            state=state,
             attempts=0,
         )
         .on_conflict_do_nothing()
@@ -118,6 +119,15 @@ def store(engine: Engine, payload: bytes, *, livemode: bool, now: datetime) -> R
     with engine.begin() as connection:
         is_new = connection.execute(statement).first() is not None
     return Receipt(event_id=envelope.event_id, is_new=is_new)
+
+
+def _first_state(envelope: Envelope, *, livemode: bool) -> State:
+    # Both modes arrive at an endpoint for connected accounts: https://docs.stripe.com/connect/webhooks
+    if envelope.livemode != livemode:
+        return State.ignored
+    if envelope.stripe_account:
+        return State.connected
+    return State.ignored if envelope.customer is None else State.pending
 
 
 def route(engine: Engine, *, limit: int) -> int:
@@ -227,13 +237,16 @@ def replay(session: Session, event_id: str) -> None:
         UnknownEvent: no such event is stored.
     """
     taken = session.scalars(
-        update(InboxRow)
-        .where(InboxRow.event_id == event_id, InboxRow.state != State.ignored)
-        .values(state=State.pending, attempts=0, retry_at=None, error=None)
-        .returning(InboxRow.id)
+        update(InboxRow).where(InboxRow.event_id == event_id, InboxRow.state != State.ignored).values(as_if_new()).returning(InboxRow.id)
     ).all()
     if not taken and session.scalar(select(InboxRow.id).where(InboxRow.event_id == event_id).limit(1)) is None:
         raise UnknownEvent(event_id)
+
+
+def as_if_new() -> dict[str, Any]:  # Any: values of columns
+    """The values of an event that nobody has looked at; one of a connected account goes back where it came from."""
+    state = case((InboxRow.stripe_account != "", State.connected), else_=State.pending)
+    return {"state": state, "mark": None, "attempts": 0, "retry_at": None, "error": None}
 
 
 def _customer(thing: dict[str, Any]) -> str | None:

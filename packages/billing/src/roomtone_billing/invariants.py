@@ -40,7 +40,7 @@ Found = Iterator[tuple[str, str]]
 
 def events_are_looked_at(scene: Scene) -> Found:
     """No event is pending for longer than a worker may take."""
-    late = and_(InboxRow.state == inbox.State.pending, InboxRow.received_at < scene.now - PATIENCE)
+    late = and_(InboxRow.state.in_([inbox.State.pending, inbox.State.connected]), InboxRow.received_at < scene.now - PATIENCE)
     for event, at in scene.session.execute(select(InboxRow.event_id, InboxRow.received_at).where(late).limit(scene.limit)):
         yield event, f"pending since {at:%Y-%m-%d %H:%M}; is a worker running?"
 

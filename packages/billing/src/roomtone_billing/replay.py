@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, delete, select, update
 from sqlalchemy.orm import Session
 
-from .inbox import State
+from .inbox import State, as_if_new
 from .models import InboxRow
 
 # Stripe lists events for thirty days and sends one again on request as long; what is forgotten earlier could be stored twice.
@@ -17,7 +17,7 @@ KEEP_MIN = timedelta(days=31)
 def between(session: Session, *, since: datetime, until: datetime, limit: int) -> int:
     """Take up the events received from `since` to before `until`, oldest first; returns how many. Harmless: the truth is fetched."""
     wanted = select(InboxRow.id).where(
-        InboxRow.received_at >= since, InboxRow.received_at < until, InboxRow.state.not_in([State.ignored, State.pending])
+        InboxRow.received_at >= since, InboxRow.received_at < until, InboxRow.state.not_in([State.ignored, State.pending, State.connected])
     )
     return _take_up(session, wanted.order_by(InboxRow.id).limit(limit))
 
@@ -39,10 +39,5 @@ def forget(session: Session, *, before: datetime, limit: int) -> int:
 
 
 def _take_up(session: Session, wanted: Select[int]) -> int:
-    taken = session.scalars(
-        update(InboxRow)
-        .where(InboxRow.id.in_(wanted))
-        .values(state=State.pending, attempts=0, retry_at=None, error=None)
-        .returning(InboxRow.id)
-    )
+    taken = session.scalars(update(InboxRow).where(InboxRow.id.in_(wanted)).values(as_if_new()).returning(InboxRow.id))
     return len(taken.all())

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from .changes import ChangesGateway, PreviewedInvoice, PreviewLine, Wanted
 from .checkouts import CheckoutPage, CheckoutsGateway
+from .connect import ClientOffer, ConnectGateway
 from .customers import CustomerOwner, CustomersGateway
 from .discounts import DiscountsGateway, PromotionCode
 from .lists import ListsGateway
@@ -19,6 +20,7 @@ from .subscriptions import CancelReason, SubscriptionsGateway
 __all__ = [
     "CancelReason",
     "CheckoutPage",
+    "ClientOffer",
     "CustomerOwner",
     "Gateway",
     "MadeRefund",
@@ -36,6 +38,7 @@ __all__ = [
 class Gateway(
     ChangesGateway,
     CheckoutsGateway,
+    ConnectGateway,
     CustomersGateway,
     ListsGateway,
     DiscountsGateway,

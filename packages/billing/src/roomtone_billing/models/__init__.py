@@ -1,6 +1,7 @@
 """The rows of this package, a file per topic."""
 
 from .accounts import AccountRow
+from .connect import ClientPaymentRow, SellerRow
 from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
 from .history import HistoryRow
@@ -11,6 +12,7 @@ from .upkeep import CursorRow, DriftRow
 
 __all__ = [
     "AccountRow",
+    "ClientPaymentRow",
     "Counter",
     "CursorRow",
     "Document",
@@ -25,6 +27,7 @@ __all__ = [
     "OverrideRow",
     "PreviewRow",
     "Row",
+    "SellerRow",
     "UseRow",
     "UsedRow",
     "metadata",

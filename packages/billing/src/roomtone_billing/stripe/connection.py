@@ -48,7 +48,9 @@ def asking() -> Iterator[None]:
         status = error.http_status or 500
         # 409 and 429 pass; so does an answer that is no JSON, which comes from something between Stripe and us.
         if 400 <= status < 500 and status not in {409, 429}:
-            raise GatewayRefused(str(error), error.code) from error
+            # Some of the SDK's errors, that of a lacking permission among them, have their code in the body alone.
+            code = error.code or (error.error.code if error.error else None)
+            raise GatewayRefused(str(error), code) from error
         raise GatewayUnavailable(f"HTTP {status}: {error}") from error
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise MalformedTruth("an answer of Stripe", f"{type(error).__name__} {error}") from error

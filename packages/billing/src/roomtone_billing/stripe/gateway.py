@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .changes import StripeChanges
 from .checkouts import StripeCheckouts
+from .connect import StripeConnect
 from .customers import StripeCustomers
 from .discounts import StripeDiscounts
 from .lists import StripeLists
@@ -18,6 +19,7 @@ class StripeGateway(
     StripeCustomers,
     StripeChanges,
     StripeCheckouts,
+    StripeConnect,
     StripeLists,
     StripeMeters,
     StripePacks,

@@ -1,0 +1,45 @@
+"""Accounts that take money from their own clients. Every call says which of them it acts for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..client_payments import ClientTruth, Sale, Seller
+from .checkouts import CheckoutPage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientOffer:
+    """A page for a client: `description` is what is paid for, addresses are where the client comes back to."""
+
+    description: str
+    success_url: str
+    cancel_url: str
+    email: str | None = None
+    locale: str | None = None
+
+
+class ConnectGateway(Protocol):
+    """Onboarding, pages and refunds, each in the name of one connected account."""
+
+    def create_seller(self, *, account: str, token: str, country: str, email: str, key: str) -> str:
+        """Make the connected account, marked with whose it is; returns its id."""
+
+    def onboarding_page(self, stripe_account: str, *, return_url: str, refresh_url: str) -> str:
+        """A page that asks for all Stripe lacks; good for minutes and once. Returns its address."""
+
+    def fetch_seller(self, stripe_account: str) -> Seller:
+        """What is true of the connected account now; one that left has left, which is no error."""
+
+    def open_client_page(self, sale: Sale, offer: ClientOffer, *, key: str) -> CheckoutPage:
+        """Open a page on which the client pays the connected account, less our fee. `sale.checkout` is not yet known."""
+
+    def close_client_page(self, stripe_account: str, checkout: str) -> None:
+        """Close a page. Raises `GatewayRefused` when it is paid or expired."""
+
+    def fetch_client_payment(self, stripe_account: str, checkout: str) -> ClientTruth:
+        """What is true of the payment behind a page now."""
+
+    def refund_client(self, stripe_account: str, payment: str, *, amount_minor: int | None, returns_fee: bool, key: str) -> None:
+        """Give a part, or all that is left, back to the client, and with it our fee's share to the connected account."""
