@@ -68,7 +68,7 @@ class Tenancy:
         catalog_timeout_s: how long the catalog may take to answer a look-up, seconds.
         listen: hear of other processes' changes at once, from PostgreSQL: a daemon thread and a connection from the first look-up on.
         lease_s: how long a silent worker is believed alive, seconds; one seen dead on this host is replaced at once.
-        backups: where `tenancy.backups` keeps them, as a `FolderStore`; without it there are none.
+        backups: where `tenancy.backups` keeps them, as a `FolderStore` or `s3.S3Store`; without it there are none.
         tools: where pg_dump and pg_restore are; looked for if None.
         scrubs: functions that take from a clone what must not be in it; see `life.scrubs.Scrub`.
     """

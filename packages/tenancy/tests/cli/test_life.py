@@ -107,3 +107,14 @@ def test_a_tenant_is_exported_checked_and_imported(run, tenancy, tmp_path):
     assert imported == (0, "b\tother\ta\tsqlite\tr1\t2\t0\n")
     assert (second[0], json.loads(as_json[1])["key"]) == (1, "c")
     assert tenancy.resolve("b.test").key == "b"
+
+
+def test_a_deleted_tenants_backup_becomes_a_new_tenant(run, tenancy):
+    deleted = tenancy.tenant("a").id
+    run("delete", "a", "--yes")
+    planned, declined = run("restore-deleted", deleted, "b", "--dry-run"), run("restore-deleted", deleted, "b", answers="n\n")
+    restored, again = run("restore-deleted", deleted, "b", "--yes", "--json"), run("restore-deleted", deleted, "c", "never", "--yes")
+    unknown = run("restore-deleted", "0" * 32, "c", "--yes")
+
+    assert (planned[1].count("\n"), declined[0], again[0], unknown[0]) == (1, 1, 1, 1)
+    assert (json.loads(restored[1])["source"], tenancy.tenant("b").id != deleted, tenancy.exists("c")) == ("a", True, False)

@@ -236,3 +236,21 @@ def test_scrubs_need_names_of_their_own(site):
         site.tenancy(scrubs=[lambda *_: None])
     with pytest.raises(ValueError, match="hide_names"):
         site.tenancy(scrubs=[hide_names, hide_names])
+
+
+def test_a_deleted_tenants_backup_is_brought_back_as_a_new_tenant_and_only_so(site, acme, fill, names):
+    deleted = acme.tenant("acme")
+    acme.delete("acme")
+    site.make(acme, "acme")
+    fill(acme, site, "acme", "somebody else")
+    (backup,) = acme.backups.of_deleted(deleted.id)
+    with pytest.raises(UnknownBackup):
+        acme.backups.restore("acme", backup.id)
+
+    report = acme.backups.restore_as(deleted.id, "again", domains=["again.test"])
+
+    again = acme.tenant("again")
+    assert (report.source, report.backup, report.scrubs) == ("acme", backup.id, ())
+    assert (names(acme, site, "again"), names(acme, site, "acme")) == (["ann", "bob"], ["somebody else"])
+    assert (again.id != deleted.id, again.domains, stamp_of(acme, again)) == (True, ("again.test",), again.id)
+    assert (acme.backups.of_deleted("0" * 32), acme.orphans()) == ([], [])

@@ -211,6 +211,25 @@ def test_dropping_a_retired_database_killed_in_between_is_dropped_by_the_next_on
     assert (len(kept), acme.moves.retired(), acme.orphans()) == (1, [], [])
 
 
+def test_every_step_of_an_operation_is_one_that_a_test_kills_at(site, acme, tmp_path):
+    acme.exports.create("acme", tmp_path / "acme.zip")
+    done = {}
+    for kind, verb in {
+        "backup": lambda: acme.backups.create("acme"),
+        "restore": lambda: acme.backups.restore("acme"),
+        "move": lambda: acme.moves.move("acme", "other"),
+        "clone": lambda: acme.clones.clone("acme", "clone", scrub=()),
+        "import": lambda: acme.exports.load(tmp_path / "acme.zip", "import"),
+    }.items():
+        verb()
+        progress = acme.progress(kind if kind in ("clone", "import") else "acme")
+        assert progress.operation == kind
+        done[kind] = {f"{kind}.{step.name}" for step in progress.steps}
+
+    killed_at = [*backing_up(), *(point for each in (restoring, moving, cloning, importing) for point in each(site.kind))]
+    assert {point.rpartition(".")[0] for point in killed_at if point.count(".") == 2} == set().union(*done.values())
+
+
 @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
 def test_every_point_in_the_code_is_one_that_a_test_kills_at(site):
     folder = Path(life.__file__).parent

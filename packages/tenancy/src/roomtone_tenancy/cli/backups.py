@@ -1,4 +1,4 @@
-"""`backup`, `backups`, `restore`: one tenant at a time."""
+"""`backup`, `backups`, `restore`, `restore-deleted`: one tenant at a time."""
 
 from __future__ import annotations
 
@@ -71,6 +71,41 @@ def restore(tenancy: Tenancy, key: str, backup_id: str | None, *, keep_days: flo
     print_table(columns, [(key, report.backup, report.revision, report.rows, f"{report.refused_s:.2f} s", until)])
 
 
+@click.command("restore-deleted")
+@click.argument("tenant_id")
+@click.argument("new_key")
+@click.argument("backup_id", metavar="[BACKUP]", required=False)
+@click.option("--domain", "domains", multiple=True, metavar="HOST", help="A host that it answers to, the primary first.")
+@click.option("--dry-run", is_flag=True, help="Only show the backups that there are.")
+@yes_option
+@as_json_option
+@pass_tenancy
+def restore_deleted(
+    tenancy: Tenancy,
+    tenant_id: str,
+    new_key: str,
+    backup_id: str | None,
+    *,
+    domains: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Make the new tenant NEW_KEY of a backup, the newest if none is named, of a deleted one; TENANT_ID is in the proof of its deletion."""
+    with plain_errors():
+        found = tenancy.backups.of_deleted(tenant_id)
+        if dry_run:
+            print_table(_COLUMNS, [_row(each) for each in found])
+            return
+        if not yes:
+            click.confirm(f"Bring back the data of {found[-1].key if found else tenant_id}, which was deleted, as {new_key}?", abort=True)
+        report = tenancy.backups.restore_as(tenant_id, new_key, backup_id, domains=domains)
+    if as_json:
+        print_json(asdict(report))
+        return
+    print_table(("tenant", "of", "backup", "revision", "rows"), [(report.key, report.source, report.backup, report.revision, report.rows)])
+
+
 def _row(each: Backup) -> tuple[object, ...]:
     return each.id, f"{each.created_at:%Y-%m-%d %H:%M:%S}", each.revision or "-", each.rows, each.size_bytes
 
@@ -80,4 +115,4 @@ def _facts(each: Backup) -> dict[str, Any]:  # what JSON holds
     return {name: getattr(each, name) for name in fields} | {"created_at": each.created_at.isoformat()}
 
 
-COMMANDS = (backup, backups, restore)
+COMMANDS = (backup, backups, restore, restore_deleted)

@@ -16,10 +16,11 @@ from ..lifecycle import TenantState
 from ..operations import Attempt, Listener
 from ..provisioners import Place
 from ..tenant import Tenant
+from .clones import CloneReport, Clones
 from .manifests import Backup
 from .restore import RestoreReport, Restores
 from .retention import Retention
-from .shelf import BackupShelf
+from .shelf import BackupShelf, shelf_of
 from .undertaking import Undertaking, Wish
 from .workshop import Workshop
 
@@ -113,6 +114,47 @@ class Backups:
             OperationFailed: a step failed; before the exchange all is taken back, afterwards `resume` goes on.
         """
         return Restores(shop=self.shop).restore(key, backup, keep=keep, on_step=on_step)
+
+    def of_deleted(self, tenant_id: str) -> Sequence[Backup]:
+        """The backups of a tenant that may be deleted by now, the oldest first.
+
+        Args:
+            tenant_id: `Tenant.id`, as the proof of deletion names it.
+
+        Raises:
+            NoStore: there is none.
+            BackupDamaged: a manifest was altered.
+        """
+        return shelf_of(self.shop.store, self.shop.vault, tenant_id, tenant_id).list()
+
+    def restore_as(
+        self,
+        tenant_id: str,
+        key: str,
+        backup: str | None = None,
+        *,
+        domains: Sequence[str] = (),
+        metadata: Mapping[str, object] | None = None,
+        region: str | None = None,
+        on_step: Listener | None = None,
+    ) -> CloneReport:
+        """Make a new tenant of a backup, the newest if None, of a tenant that was deleted; `Tenancy.clones.resume` goes on.
+
+        The new one has an id, a database, roles and a password of its own.
+
+        Args:
+            tenant_id: as for `of_deleted`.
+            domains, metadata, region: as in `Tenancy.register`.
+
+        Raises:
+            UnknownBackup, NoStore: there is none.
+            BackupDamaged: it was altered, or is another tenant's.
+            NewerRevision: it is of newer migrations.
+            TenantExists, BadKey, DomainTaken, BadHost, NoServer: as in `Tenancy.register`.
+            OperationFailed: a step failed; the half-made tenant is gone then, or `resume` goes on.
+        """
+        wishes = {"domains": domains, "metadata": metadata, "region": region}
+        return Clones(shop=self.shop).of_backup(tenant_id, key, backup, scrub=(), on_step=on_step, **wishes)
 
     def _run(self, tenant: Tenant, wish: Wish | None, on_step: Listener | None) -> Backup:
         undertaking = Undertaking(of=self.shop.of, kind=KIND)

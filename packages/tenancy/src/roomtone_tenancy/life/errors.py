@@ -9,6 +9,7 @@ TenancyError
 ├── NewerRevision        data of a revision that the migrations folder does not have
 ├── ToolMissing          pg_dump or pg_restore is absent, or older than the server
 ├── NoStore              Tenancy(backups=...) was not given
+├── StoreExtraMissing    a store needs a package that is not installed
 ├── UnknownScrub         a clone is to be scrubbed by a function that this process does not have
 ├── NotPortable          it cannot be exported, or not be taken in here
 ├── ExportDamaged        a file that is no export, or was altered or cut short
@@ -122,3 +123,11 @@ class ExportDamaged(TenancyError):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(f"{path} cannot be imported: {reason}. Have it sent again, or export anew.")
+
+
+class StoreExtraMissing(TenancyError):
+    """A package that a store of backups needs is not installed."""
+
+    def __init__(self, package: str, *, extra: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"This store needs {package}: install roomtone-tenancy[{extra}].")
