@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from roomtone_tenancy.cli import commands_of
+from roomtone_tenancy.cli import commands_of, main
 
 
 def test_list_and_show_tell_what_the_catalog_knows(run, tenancy):
@@ -100,3 +101,56 @@ def test_a_terminal_gets_a_table_with_its_columns_named(tenancy):
 
     assert "primary domain" in result.output
     assert "a.test" in result.output
+
+
+def leaves(command, *path):
+    """Every command that does something, with its words."""
+    if isinstance(command, click.Group):
+        return [leaf for name, each in command.commands.items() for leaf in leaves(each, *path, name)]
+    return [(" ".join(path), command)]
+
+
+@pytest.mark.parametrize(("words", "command"), leaves(main), ids=[words for words, _ in leaves(main)])
+def test_every_command_speaks_to_programs_and_says_what_it_does(words, command):
+    options = {name for parameter in command.params for name in parameter.opts}
+
+    assert "--json" in options, words
+    assert command.help
+    assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
+
+
+def test_verbs_that_destroy_or_refuse_ask_first():
+    asking = {words for words, command in leaves(main) if any("--yes" in parameter.opts for parameter in command.params)}
+
+    assert asking >= {"delete", "restore", "move", "pool drain", "servers disable", "rotate-passwords"}
+
+
+def test_a_tenant_is_made_by_command(run, tenancy):
+    planned = run("create", "new", "--domain", "new.test", "--dry-run")
+    made = json.loads(run("create", "new", "--domain", "new.test", "--json")[1])
+
+    assert planned == (0, "new: would be made on main\n")
+    assert (made["key"], made["state"], made["domains"], made["is_made"]) == ("new", "active", ["new.test"], True)
+    assert run("create", "new")[0] == 1
+
+
+def test_servers_are_added_drained_and_disabled(run, tenancy, tmp_path):
+    added = run("servers", "add", "two", "--url", f"sqlite:///{tmp_path}/two", "--capacity", "5")
+    said = [run("servers", verb, "two")[1] for verb in ("drain", "accept")]
+    declined, disabled = run("servers", "disable", "two", answers="n\n"), run("servers", "disable", "two", "--yes", "--json")
+
+    assert added == (0, "two: accepting, 0/5 tenants\n")
+    assert said == ["two: draining, 0/5 tenants\n", "two: accepting, 0/5 tenants\n"]
+    assert declined[0] == 1
+    assert json.loads(disabled[1])["state"] == "disabled"
+
+
+def test_what_changes_a_tenant_tells_programs_what_it_is_now(sqlite_site, run, tenancy):
+    said = [json.loads(run(*words, "--json")[1])["state"] for words in (("read-only", "a"), ("suspend", "a"), ("resume", "a"))]
+    sqlite_site.register(tenancy, "b")
+
+    assert said == ["read_only", "suspended", "active"]
+    assert json.loads(run("resume", "--json")[1]) == [{"key": "b", "operation": "provision", "error": None}]
+    assert json.loads(run("rename", "b", "c", "--json")[1])["key"] == "c"
+    assert json.loads(run("delete", "c", "--dry-run", "--json")[1]) == [{"key": "c", "is_deleted": False}]
+    assert json.loads(run("delete", "c", "--yes", "--without-backup", "--json")[1])[0]["is_deleted"] is True

@@ -58,10 +58,15 @@ def restore(tenancy: Tenancy, key: str, backup_id: str | None, *, keep_days: flo
     with plain_errors():
         found = tenancy.backups.check(key, backup_id)
         if dry_run:
-            click.echo(f"{key}: would be put back to {found.id}, {found.rows} rows at revision {found.revision}; it is sound")
+            if as_json:
+                print_json(_facts(found))
+            else:
+                click.echo(f"{key}: would be put back to {found.id}, {found.rows} rows at revision {found.revision}; it is sound")
             return
         if not yes:
-            click.confirm(f"Put {key} back to {found.created_at:%Y-%m-%d %H:%M} UTC? What was written since is set aside", abort=True)
+            click.confirm(
+                f"Put {key} back to {found.created_at:%Y-%m-%d %H:%M} UTC? What was written since is set aside", abort=True, err=True
+            )
         report = tenancy.backups.restore(key, found.id, keep=timedelta(days=keep_days))
     if as_json:
         print_json({**asdict(report), "former_until": report.former_until.isoformat()})

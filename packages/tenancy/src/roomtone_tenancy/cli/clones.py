@@ -38,7 +38,7 @@ def clone(
     if unscrubbed and names:
         raise click.UsageError("Give --scrub or --unscrubbed.")
     if unscrubbed and not yes:
-        click.confirm(f"Copy everything of {source} to {new_key}, with nothing taken out?", abort=True)
+        click.confirm(f"Copy everything of {source} to {new_key}, with nothing taken out?", abort=True, err=True)
     scrub = () if unscrubbed else names or None
     with plain_errors():
         report = tenancy.clones.clone(source, new_key, scrub=scrub, backup=backup, domains=domains, region=region)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ..errors import TenancyError
 from ..tenancy import Tenancy
 from ..tenant import Tenant
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table, yes_option
+from .output import as_json_option, facts_of, pass_tenancy, plain_errors, print_json, print_table, yes_option
 
 reason_option = click.option("--reason", default="by command", show_default=True, help="What the tenant's log says.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -23,39 +23,46 @@ dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what wou
 @click.command()
 @click.argument("key")
 @reason_option
+@as_json_option
 @pass_tenancy
-def suspend(tenancy: Tenancy, key: str, *, reason: str) -> None:
+def suspend(tenancy: Tenancy, key: str, *, reason: str, as_json: bool) -> None:
     """Refuse a tenant all work, in its database too."""
-    _change(tenancy, tenancy.suspend, key, reason=reason)
+    _change(tenancy, tenancy.suspend, key, as_json=as_json, reason=reason)
 
 
 @click.command("read-only")
 @click.argument("key")
 @reason_option
+@as_json_option
 @pass_tenancy
-def read_only(tenancy: Tenancy, key: str, *, reason: str) -> None:
+def read_only(tenancy: Tenancy, key: str, *, reason: str, as_json: bool) -> None:
     """Have a tenant's database refuse its writes."""
-    _change(tenancy, tenancy.read_only, key, reason=reason)
+    _change(tenancy, tenancy.read_only, key, as_json=as_json, reason=reason)
 
 
 @click.command()
 @click.argument("key")
 @reason_option
+@as_json_option
 @pass_tenancy
-def archive(tenancy: Tenancy, key: str, *, reason: str) -> None:
+def archive(tenancy: Tenancy, key: str, *, reason: str, as_json: bool) -> None:
     """Put a suspended tenant away: its visitors read that it is gone."""
-    _change(tenancy, tenancy.archive, key, reason=reason)
+    _change(tenancy, tenancy.archive, key, as_json=as_json, reason=reason)
 
 
 @click.command()
 @click.argument("key")
 @click.argument("new_key")
+@as_json_option
 @pass_tenancy
-def rename(tenancy: Tenancy, key: str, new_key: str) -> None:
+def rename(tenancy: Tenancy, key: str, new_key: str, *, as_json: bool) -> None:
     """Give a tenant another key; its database and its domains stay."""
     with plain_errors(), Session(tenancy.domains.catalog) as session, session.begin():
         renamed = tenancy.rename(session, key, new_key, actor="command line")
-    click.echo(f"{key}: is {renamed.key} now")
+    if as_json:
+        print_json(facts_of(renamed))
+    else:
+        click.echo(f"{key}: is {renamed.key} now")
 
 
 @click.command()
@@ -71,10 +78,14 @@ def move(tenancy: Tenancy, key: str, server: str, *, keep_days: float, dry_run: 
     with plain_errors():
         tenant = tenancy.tenant(key)
         if dry_run:
-            click.echo(f"{key}: {tenancy.size_bytes(key):,} bytes would go from {tenant.server} to {server}")
+            size = tenancy.size_bytes(key)
+            if as_json:
+                print_json({"key": key, "source": tenant.server, "target": server, "size_bytes": size})
+            else:
+                click.echo(f"{key}: {size:,} bytes would go from {tenant.server} to {server}")
             return
         if not yes:
-            click.confirm(f"Refuse {key}'s writes and move it from {tenant.server} to {server}?", abort=True)
+            click.confirm(f"Refuse {key}'s writes and move it from {tenant.server} to {server}?", abort=True, err=True)
         report = tenancy.moves.move(key, server, keep=timedelta(days=keep_days))
     if as_json:
         print_json({**asdict(report), "source_until": report.source_until.isoformat()})
@@ -110,6 +121,7 @@ def retired(tenancy: Tenancy, *, drop: bool, dry_run: bool, as_json: bool) -> No
 @dry_run_option
 @yes_option
 @reason_option
+@as_json_option
 @pass_tenancy
 def delete(
     tenancy: Tenancy,
@@ -122,41 +134,57 @@ def delete(
     dry_run: bool,
     yes: bool,
     reason: str,
+    as_json: bool,
 ) -> None:
     """Drop a tenant's database for good, after a last backup; asks for its key."""
     if (key is None) is not due:
         raise click.UsageError("Give one KEY, or --due.")
     if key is not None and grace_days is not None:
-        _change(tenancy, tenancy.delete_later, key, reason=reason, grace=timedelta(days=grace_days))
+        _change(tenancy, tenancy.delete_later, key, as_json=as_json, reason=reason, grace=timedelta(days=grace_days))
         return
-    failed = False
-    for each in tenancy.due_for_deletion() if key is None else [key]:
-        if dry_run:
+    keys = tenancy.due_for_deletion() if key is None else [key]
+    if dry_run:
+        done = [{"key": each, "is_deleted": False} for each in keys]
+    else:
+        done = [_delete(tenancy, each, yes=yes, at_once=at_once, without_backup=without_backup) for each in keys]
+    if as_json:
+        print_json(done)
+    elif dry_run:
+        for each in keys:
             click.echo(f"{each}: would be deleted")
-            continue
-        if not yes and click.prompt(f"Type {each} to delete it for good") != each:
-            raise click.Abort
-        failed = not _delete(tenancy, each, at_once=at_once, without_backup=without_backup) or failed
-    if failed:
+    else:
+        for facts in done:
+            click.echo(_told(facts), err="error" in facts)
+    if any("error" in facts for facts in done):
         sys.exit(1)
 
 
-def _delete(tenancy: Tenancy, key: str, *, at_once: bool, without_backup: bool) -> bool:
+def _delete(tenancy: Tenancy, key: str, *, yes: bool, at_once: bool, without_backup: bool) -> dict[str, Any]:  # what JSON holds
+    if not yes and click.prompt(f"Type {key} to delete it for good", err=True) != key:
+        raise click.Abort
     try:
         tenant = tenancy.tenant(key)
         tenancy.delete(key, at_once=at_once, without_backup=without_backup)
     except TenancyError as error:
-        click.echo(f"{key}: {error}", err=True)
-        return False
+        return {"key": key, "is_deleted": False, "error": str(error)}
     proof = tenancy.proof_of_deletion(tenant.id) or {}
-    click.echo(f"{key}: deleted, id {tenant.id}, seen absent at {proof.get('seen_absent_at')}, last backup {proof.get('backup') or 'none'}")
-    return True
+    seen = {"seen_absent_at": proof.get("seen_absent_at"), "backup": proof.get("backup")}
+    return {"key": key, "is_deleted": True, "id": tenant.id, **seen}
 
 
-def _change(tenancy: Tenancy, verb: Callable[..., Tenant], key: str, **options: Any) -> None:  # what the verb takes
+def _told(facts: dict[str, Any]) -> str:  # what JSON holds
+    if "error" in facts:
+        return f"{facts['key']}: {facts['error']}"
+    return f"{facts['key']}: deleted, id {facts['id']}, seen absent at {facts['seen_absent_at']}, last backup {facts['backup'] or 'none'}"
+
+
+def _change(tenancy: Tenancy, verb: Callable[..., Tenant], key: str, *, as_json: bool, **options: Any) -> None:  # what the verb takes
     with plain_errors(), Session(tenancy.domains.catalog) as session, session.begin():
         tenant = verb(session, key, actor="command line", **options)
-    click.echo(f"{key}: {tenant.state}")
+    if as_json:
+        print_json(facts_of(tenant))
+    else:
+        click.echo(f"{key}: {tenant.state}")
 
 
 COMMANDS = (suspend, read_only, archive, rename, move, retired, delete)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ..errors import TenancyError
 from ..tenancy import Tenancy
+from ..tenant import Tenant
 
 pass_tenancy = click.make_pass_decorator(Tenancy)
 as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on standard output.")
@@ -35,6 +36,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 def print_json(value: Any) -> None:  # what JSON holds
     """Everything of one answer, in one piece."""
     click.echo(json.dumps(value, indent=2))
+
+
+def facts_of(tenant: Tenant) -> dict[str, Any]:  # what JSON holds
+    """A tenant for programs."""
+    fields = ("key", "state", "revision", "server", "database", "epoch")
+    return {name: getattr(tenant, name) for name in fields} | {"domains": list(tenant.domains), "created_at": tenant.created_at.isoformat()}
 
 
 @contextmanager

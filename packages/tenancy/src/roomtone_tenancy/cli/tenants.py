@@ -1,17 +1,15 @@
-"""`list`, `show`, `resume`: one tenant or all."""
+"""`create`, `list`, `show`, `resume`: one tenant or all."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 from sqlalchemy.orm import Session
 
 from ..errors import TenancyError
 from ..tenancy import Tenancy
-from ..tenant import Tenant
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table
+from .output import as_json_option, facts_of, pass_tenancy, plain_errors, print_json, print_table
 
 
 @click.command("list")
@@ -21,7 +19,7 @@ def list_tenants(tenancy: Tenancy, *, as_json: bool) -> None:
     """A line for each tenant: key, state, revision, server, primary domain."""
     tenants = tenancy.tenants()
     if as_json:
-        print_json([_facts(tenant) for tenant in tenants])
+        print_json([facts_of(tenant) for tenant in tenants])
         return
     rows = [(it.key, it.state, it.revision or "-", it.server, it.domains[0] if it.domains else "-") for it in tenants]
     print_table(("tenant", "state", "revision", "server", "primary domain"), rows)
@@ -42,7 +40,7 @@ def show(tenancy: Tenancy, key: str, *, as_json: bool) -> None:
             {"at": entry.at.isoformat(), "before": entry.before, "after": entry.after, "reason": entry.reason, "actor": entry.actor}
             for entry in tenancy.history(key)
         ]
-        print_json(_facts(tenant) | {"operation": operation | {"steps": steps}, "history": moves})
+        print_json(facts_of(tenant) | {"operation": operation | {"steps": steps}, "history": moves})
         return
     click.echo(f"{tenant.key}: {tenant.state}, database {tenant.database} on {tenant.server}, revision {tenant.revision or '-'}")
     click.echo(f"domains: {', '.join(tenant.domains) or '-'}")
@@ -56,31 +54,57 @@ def show(tenancy: Tenancy, key: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("key")
+@click.option("--domain", "domains", multiple=True, metavar="HOST", help="A host that it answers to, the primary first; again for more.")
+@click.option("--region", help="Place it on a server of this region.")
+@click.option("--dry-run", is_flag=True, help="Only check whether it could be made.")
+@as_json_option
+@pass_tenancy
+def create(tenancy: Tenancy, key: str, *, domains: tuple[str, ...], region: str | None, dry_run: bool, as_json: bool) -> None:
+    """Make the new tenant KEY with its database."""
+    with plain_errors(), Session(tenancy.domains.catalog) as session:
+        tenant = tenancy.register(session, key, domains=domains, region=region)
+        if dry_run:
+            session.rollback()
+        else:
+            session.commit()
+            tenant = tenancy.provision(key)
+    if as_json:
+        print_json(facts_of(tenant) | {"is_made": not dry_run})
+    else:
+        click.echo(f"{key}: {'would be made' if dry_run else tenant.state} on {tenant.server}")
+
+
+@click.command()
 @click.argument("key", required=False)
 @click.option("--reason", default="by command", show_default=True, help="What the tenant's log says.")
+@as_json_option
 @pass_tenancy
-def resume(tenancy: Tenancy, key: str | None, *, reason: str) -> None:
+def resume(tenancy: Tenancy, key: str | None, *, reason: str, as_json: bool) -> None:
     """Let the tenant KEY work again. Without KEY: finish all that was interrupted; exit status 1 when something still fails."""
     if key is not None:
         with plain_errors(), Session(tenancy.domains.catalog) as session, session.begin():
-            click.echo(f"{key}: {tenancy.resume(session, key, reason=reason, actor='command line').state}")
+            tenant = tenancy.resume(session, key, reason=reason, actor="command line")
+        if as_json:
+            print_json(facts_of(tenant))
+        else:
+            click.echo(f"{key}: {tenant.state}")
         return
-    failed = False
+    done: list[dict[str, str | None]] = []
     for kind, verb in tenancy.interrupted().items():
         for pending in tenancy.pending(kind):
+            error = None
             try:
                 verb(pending)
-                click.echo(f"{pending}: {kind} done")
-            except TenancyError as error:
-                failed = True
-                click.echo(f"{pending}: {error}", err=True)
-    if failed:
+            except TenancyError as failure:
+                error = str(failure)
+            done.append({"key": pending, "operation": kind, "error": error})
+            if not as_json:
+                click.echo(f"{pending}: {error or f'{kind} done'}", err=error is not None)
+    if as_json:
+        print_json(done)
+    if any(each["error"] for each in done):
         sys.exit(1)
 
 
-COMMANDS = (list_tenants, show, resume)
-
-
-def _facts(tenant: Tenant) -> dict[str, Any]:  # what JSON holds
-    fields = ("key", "state", "revision", "server", "database", "epoch")
-    return {name: getattr(tenant, name) for name in fields} | {"domains": list(tenant.domains), "created_at": tenant.created_at.isoformat()}
+COMMANDS = (create, list_tenants, show, resume)
