@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import tracemalloc
 import zipfile
 
 import pytest
@@ -183,6 +184,25 @@ def test_a_file_that_unpacks_to_more_than_it_says_or_than_is_allowed_is_refused_
             many.writestr(f"data/{number}", b"")
     with pytest.raises(ExportDamaged, match="directory is too long"):
         acme.exports.check(path)
+
+
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+def test_rows_are_not_all_in_memory_at_once(acme, path):
+    rows, length = 1200, 10_000
+    with acme.use("acme"), acme.session() as db:
+        db.execute(text("INSERT INTO artist (name) VALUES (:name)"), [{"name": f"{number}{'a' * length}"} for number in range(rows)])
+        db.commit()
+
+    tracemalloc.start()
+    try:
+        acme.exports.create("acme", path)
+        acme.exports.load(path, "copy")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert acme.exports.check(path).rows == rows + 2
+    assert peak < rows * length / 2
 
 
 @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
