@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from roomtone_billing import (
+    AccountClosed,
     Interval,
     InvoicePaid,
     InvoiceRefunded,
@@ -39,6 +40,7 @@ PERIOD = {"plan_key": "pro", "interval": Interval.month, "period_start": T0, "pe
         PhaseChanged(**WHO, before=Phase.active, after=Phase.grace),
         SubscriptionEnded(**WHO, plan_key="pro"),
         PackBought(**WHO, **SOLD),
+        AccountClosed(**WHO),
         InvoicePaid(**WHO, **PAID),
         InvoiceRefunded(**WHO, **PAID, paid_key="paid:in_1", refunded_minor=5900, invoice_minor=5900, is_full=True),
         PackRefunded(**WHO, **SOLD, bought_key="bought:cs_1", is_full=True),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .entitlement import Override
     from .entitlements import Entitlements, Usage
     from .events import (
+        AccountClosed,
         ClientDisputeClosed,
         ClientPaymentDisputed,
         ClientPaymentFailed,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Access",
     "Account",
+    "AccountClosed",
     "Backfill",
     "Backlog",
     "Billing",
@@ -138,6 +140,7 @@ __all__ = [
 _MODULES = {
     "Access": "access",
     "Account": "account",
+    "AccountClosed": "events",
     "Backfill": "backfill",
     "Backlog": "backlog",
     "Billing": "billing",

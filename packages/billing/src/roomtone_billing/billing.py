@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from . import connect_sync, inbox, outbox, publishing, signature, sync, use
+from . import closings, connect_sync, inbox, outbox, publishing, signature, sync, use
 from .access import GracePolicy, Phase
 from .account import Account
 from .desk import Desk
@@ -91,9 +91,10 @@ class Billing:
 
     def account(self, account: str) -> Account:
         """The billing of one account; costs nothing."""
-        return Account(
-            Desk(account=account, engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock, facts=self._facts)
-        )
+        return Account(self._desk(account))
+
+    def _desk(self, account: str) -> Desk:
+        return Desk(account=account, engine=self._engine, gateway=self._gateway, rules=self._rules, clock=self._clock, facts=self._facts)
 
     @property
     def metering(self) -> Metering:
@@ -159,6 +160,17 @@ class Billing:
         outbox.write(session, [started], now=now)
         return True
 
+    def close_account(self, session: Session, account: str, *, deletes_customer: bool = False) -> bool:
+        """Close the account in the transaction that deletes it at yours; returns False if that was asked before. Flushes.
+
+        From then on it buys nothing more. `work` expires its open pages, cancels its subscriptions at once and without a refund, and
+        tries again until Stripe confirms; `AccountClosed` says that it has. Rows stay: invoices must be kept by law.
+
+        Args:
+            deletes_customer: delete the customer with its cards at Stripe, too; its invoices stay there.
+        """
+        return closings.ask(session, account, deletes_customer=deletes_customer, now=self._clock())
+
     def receive(self, payload: bytes, signature_header: str | None) -> Receipt:
         """Verify a webhook and store its event once; the caller answers 200 and lets `work` run.
 
@@ -186,6 +198,7 @@ class Billing:
         done += self._fetch_dirty(limit)
         done += self.metering.send(limit)
         done += connect_sync.work(self._engine, self._gateway, retry=self._retry, clock=self._clock, limit=limit)
+        done += closings.work(self._engine, self._desk, retry=self._retry, now=self._clock(), limit=limit)
         if self._handlers:
             done += outbox.dispatch(self._engine, self._handlers, retry=self._retry, now=self._clock(), limit=limit)
         return done

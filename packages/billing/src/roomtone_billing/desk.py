@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from . import snapshot, sync
 from .access import Access, Phase
-from .errors import NoCustomer, UnknownAccount
+from .errors import AccountIsClosing, NoCustomer, UnknownAccount
 from .facts_cache import FactsCache
 from .gateway import Gateway
-from .models import AccountRow
+from .models import AccountRow, ClosingRow
 from .snapshot import Snapshot
 from .sync import Rules
 from .transactions import Clock, writing
@@ -91,6 +91,9 @@ class Desk:
     def customer(self) -> str:
         """The account's customer, made if need be; of many who make it at once, Stripe makes one and all write down the same."""
         row = self.row()
+        with Session(self.engine) as session:
+            if session.get(ClosingRow, self.account) is not None:
+                raise AccountIsClosing(self.account)
         if row.customer is not None:
             return row.customer
         # A key may not be used again with other parameters, so it changes with them.

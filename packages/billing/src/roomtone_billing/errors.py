@@ -24,6 +24,7 @@
     │   ├── NotPaid                 there is nothing to give back
     │   ├── NotEntitled             the use does not fit what the account may use; has the decision
     │   ├── UnknownOverride         the account has no exception of that id
+    │   ├── AccountIsClosing        it is closed, or about to be, and buys nothing more
     │   ├── NoCustomer              the account has never been to the checkout
     │   ├── UnknownPayment          the account paid nothing under that id
     │   ├── RefundRefused           more than is left of the payment, or disputed
@@ -255,6 +256,14 @@ class PreviewOutdated(ChangeError):
     def __init__(self, account: str, reason: str) -> None:
         self.account, self.reason = account, reason
         super().__init__(f"the preview of {account!r} holds no more: {reason}; show a new one")
+
+
+class AccountIsClosing(AccountError):
+    """The host has closed the account."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"account {account!r} is closed; open another account to sell to")
 
 
 class UnknownPayment(AccountError):

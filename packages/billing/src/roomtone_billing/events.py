@@ -210,6 +210,11 @@ class ClientDisputeClosed(Event):
     is_won: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class AccountClosed(Event):
+    """The account was closed: Stripe confirmed that no subscription and no open page of it is left. Once per account."""
+
+
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {  # Any: one adapter per event type
     kind.__name__: TypeAdapter(kind) for kind in Event.__subclasses__()
 }

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from .changes import ChangesGateway, PreviewedInvoice, PreviewLine, Wanted
 from .checkouts import CheckoutPage, CheckoutsGateway
+from .closings import ClosingsGateway
 from .connect import ClientOffer, ConnectGateway
 from .customers import CustomerOwner, CustomersGateway
 from .discounts import DiscountsGateway, PromotionCode
@@ -38,6 +39,7 @@ __all__ = [
 class Gateway(
     ChangesGateway,
     CheckoutsGateway,
+    ClosingsGateway,
     ConnectGateway,
     CustomersGateway,
     ListsGateway,

@@ -1,6 +1,7 @@
 """The rows of this package, a file per topic."""
 
 from .accounts import AccountRow
+from .closings import ClosingRow
 from .connect import ClientPaymentRow, SellerRow
 from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
@@ -13,6 +14,7 @@ from .upkeep import CursorRow, DriftRow
 __all__ = [
     "AccountRow",
     "ClientPaymentRow",
+    "ClosingRow",
     "Counter",
     "CursorRow",
     "Document",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .changes import StripeChanges
 from .checkouts import StripeCheckouts
+from .closings import StripeClosings
 from .connect import StripeConnect
 from .customers import StripeCustomers
 from .discounts import StripeDiscounts
@@ -19,6 +20,7 @@ class StripeGateway(
     StripeCustomers,
     StripeChanges,
     StripeCheckouts,
+    StripeClosings,
     StripeConnect,
     StripeLists,
     StripeMeters,
