@@ -88,6 +88,14 @@ def test_each_source_says_who_it_is(facts, source, is_allowed, sentence):
     assert sentence in said.reason
 
 
+@pytest.mark.parametrize("days", [0, 8, 400])
+def test_nothing_is_left_of_a_plan_that_ended_however_long_ago(days):
+    facts = Facts(account="a", snapshot=subscribed("large", Status.canceled, START), overrides=(exception(Source.override, None),))
+    said = asked(facts, now=START + days * DAY)
+
+    assert (said.allowed, said.source, said.limit) == (False, Source.suspension, 0)
+
+
 def test_the_words_of_staff_do_not_reach_the_customer():
     assert "nicely" not in asked(Facts(account="a", overrides=(exception(Source.override, 0),))).reason
 
@@ -121,7 +129,7 @@ def test_nothing_is_not_asked_for():
 def naive(facts: Facts, feature: str, amount: int, now: datetime) -> tuple[bool, Source]:
     """The stated precedence, written down a second time with one unit taken after another."""
     access = decide(facts.account, trial=facts.trial, snapshot=facts.snapshot, catalogue=CATALOGUE, policy=GracePolicy(), now=now)
-    if access.phase in (Phase.read_only, Phase.suspended):
+    if access.phase in (Phase.read_only, Phase.suspended, Phase.ended):
         return False, Source.suspension
     source = {"trialing": Source.trial, "grace": Source.grace}.get(access.phase, Source.plan)
     plans = [plan for plan in CATALOGUE.plans if plan.key == access.plan_key and access.phase is not Phase.none]

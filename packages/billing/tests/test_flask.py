@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from roomtone_billing import Phase
-from roomtone_billing.flask import blueprint
+from roomtone_billing.errors import EntitlementsUnavailable, UnknownFeature
+from roomtone_billing.flask import Refusal, blueprint, requires
 from roomtone_billing.inbox import PAYLOAD_BYTES_MAX
 
 
@@ -79,3 +80,47 @@ def test_inline_an_event_is_acknowledged_though_the_work_fails(host, monkeypatch
     host.drain()
 
     assert (answer.status_code, [str(view.state) for view in host.billing.inbox()]) == (200, ["foreign"])
+
+
+@pytest.fixture
+def guarded(host):
+    """A page that needs a room, and shows why not to whoever may not."""
+    host.start_trial()
+    app = Flask(__name__)
+
+    @app.get("/room")
+    @requires("rooms", billing=host.billing, account=lambda: "a")
+    def room() -> str:
+        return "a room"
+
+    app.register_error_handler(Refusal, lambda error: (f"{error.description} {error.decision.source}", error.code))
+    return app.test_client()
+
+
+def test_a_guarded_view_runs_when_the_account_may_and_else_says_why(host, guarded):
+    before = guarded.get("/room")
+    with host.billing.account("a").entitlements.hold("rooms", 2, key="h"):
+        used_up = guarded.get("/room")
+    host.billing.account("a").entitlements.override("rooms", 0, reason="abuse", actor="ada")
+    taken = guarded.get("/room")
+    host.clock.move(days=14)
+    ended = guarded.get("/room")
+
+    assert (before.status_code, before.text) == (200, "a room")
+    assert (used_up.status_code, "2 are used, so 1 more do not fit. trial" in used_up.text) == (402, True)
+    assert (taken.status_code, "does not include rooms. override" in taken.text) == (403, True)
+    assert (ended.status_code, ended.text.startswith("The account is read-only")) == (402, True)
+
+
+def test_a_guard_is_closed_while_nobody_can_say(host, guarded, monkeypatch):
+    def unavailable(*_):
+        raise EntitlementsUnavailable("a", "OperationalError")
+
+    monkeypatch.setattr("roomtone_billing.account.Account.check", unavailable)
+
+    assert guarded.get("/room").status_code == 503
+
+
+def test_a_guard_for_a_feature_no_plan_names_is_an_error_where_it_is_written(host):
+    with pytest.raises(UnknownFeature):
+        requires("room", billing=host.billing, account=lambda: "a")

@@ -2,7 +2,7 @@
 
 The first of these that speaks decides:
 
-1. suspension: an account that is read-only or suspended uses nothing, whatever it was promised;
+1. suspension: an account that is read-only, suspended or ended uses nothing, whatever it was promised;
 2. override: the newest living exception for the feature says how much there is;
 3. trial, grace, plan: what the plan includes, under the name of the phase the account is in;
 4. credit: what was granted on top, used after everything above is used up.
@@ -112,7 +112,7 @@ def decide_on(facts: Facts, feature: str, amount: int, *, access: Access, catalo
     limit = None if allowance.units is None else allowance.units + credit
     room = None if allowance.units is None else max(0, allowance.units - counted)
     remaining = None if room is None else max(0, room + credit - held)
-    is_stopped = access.phase in {Phase.read_only, Phase.suspended}
+    is_stopped = access.phase is not Phase.none and not access.may_write
     allowed = not is_stopped and (remaining is None or amount <= remaining)
     is_credit = allowed and room is not None and amount + held > room
     source = Source.suspension if is_stopped else Source.credit if is_credit else allowance.source
@@ -169,7 +169,7 @@ def _until(facts: Facts, feature: str, *, access: Access, period_end: datetime |
 
 def _reason(said: Decision, allowance: Allowance, access: Access, period: Period) -> str:
     if said.source is Source.suspension:
-        state = "suspended" if access.phase is Phase.suspended else "read-only"
+        state = access.phase.replace("_", "-")
         return f"The account is {state}: its trial or plan ended, or a payment is missing. Paying for a plan lifts it."
     giver = _giver(allowance, access)
     if said.limit is None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from flask import Blueprint, current_app, request
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, ServiceUnavailable
 
 from .billing import Billing
-from .errors import WebhookError
+from .decision import Decision, Source
+from .entitlement import require_feature
+from .errors import EntitlementsUnavailable, WebhookError
 from .inbox import PAYLOAD_BYTES_MAX
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # What one request may do besides storing its event, with `inline`.
 INLINE_STEPS_MAX = 20
@@ -54,3 +61,42 @@ def blueprint(
         return "", 200
 
     return pages
+
+
+class Refusal(HTTPException):
+    """Why a guarded view did not run; `decision` says it all, and `description` its sentence. Its code is 402 or 403."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.reason)
+        self.decision = decision
+        # What somebody took away by name cannot be had for money.
+        self.code = 403 if decision.source is Source.override else 402
+
+
+def requires(feature: str, amount: int = 1, *, billing: Billing, account: Callable[[], str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A guard for views: the view runs when the account may use the feature now; nothing is counted.
+
+    Refused with 402 where paying or another plan helps, with 403 where somebody took the feature away, with 503 while the database cannot
+    say. Register an error handler for `Refusal` to answer with a page of your own.
+
+    Args:
+        account: whose request it is, asked for each.
+    Raises:
+        UnknownFeature: at once, where the view is defined, since no plan names the feature.
+    """
+    require_feature(billing.catalogue, feature)
+
+    def guard(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                decision = billing.account(account()).check(feature, amount)
+            except EntitlementsUnavailable as error:
+                raise ServiceUnavailable("What the account may use cannot be found out now; try again in a moment.") from error
+            if not decision.allowed:
+                raise Refusal(decision)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return guard
