@@ -124,7 +124,8 @@ def _read_time(value: str | None) -> datetime | None:
 
 
 def _read_json(value: str | None) -> object:
-    return json.loads(value) if value is not None else None
+    # Most lists are empty, and an account has many lots.
+    return [] if value == "[]" else json.loads(value) if value is not None else None
 
 
 def _decoders(table: Table) -> list[tuple[str, Callable[[Any], object]]]:
