@@ -25,19 +25,19 @@ def open_pages(host) -> list[str]:
 def test_first_checkouts_at_once_make_one_customer(host):
     host.start_trial()
     host.billing.publish()
-    together = threading.Barrier(4)
+    together = threading.Barrier(20)
 
     def go(_: int) -> str:
         together.wait()
         return checkout(host)
 
-    with ThreadPoolExecutor(4) as pool:
-        urls = set(pool.map(go, range(4)))
+    with ThreadPoolExecutor(20) as pool:
+        urls = set(pool.map(go, range(20)))
 
     with Session(host.engine) as session:
         customer = session.scalar(select(AccountRow.customer))
     assert [one.id for one in host.stripe.api.customers.list().data] == [customer]
-    assert len(urls) == 4
+    assert len(urls) == 20
     assert len(open_pages(host)) == 1
 
 
