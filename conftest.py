@@ -27,6 +27,7 @@ def _embedded():
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seconds", type=float, default=15.0, help="how long the chaos tests go on")
+    parser.addoption("--fleet-tenants", type=int, help="how many tenants the test of a whole fleet has; some when left out")
 
 
 @pytest.fixture(scope="session")

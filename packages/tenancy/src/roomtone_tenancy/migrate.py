@@ -14,9 +14,10 @@ from .errors import NoRun, OperationBusy, RunInTheWay
 from .events import RunFinished, RunResumed, RunStarted
 from .fleet import rendering, status, verification
 from .fleet.activity import Activity
+from .fleet.desk import MIGRATED_STATES
 from .fleet.rollout import Rollout, RunState
 from .fleet.runner import Runner
-from .fleet.runs import MIGRATED_STATES, Runs
+from .fleet.runs import Runs
 from .fleet.status import Plan, Planned, RunStatus
 from .fleet.verification import Verification
 from .fleet.works import Candidate, Result
@@ -28,6 +29,7 @@ from .run_models import RunRow
 from .tenant import Tenant
 
 OnTenant = Callable[[str, str | None], None]
+ROUNDS_MAX = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,9 +49,15 @@ class MigrationReport:
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet:
-    """All tenants of a catalog."""
+    """All tenants of a catalog.
+
+    Args:
+        backlog_max_bytes: drop no database on a server that has written more than this since its last checkpoint. A drop takes
+            another one, as fast as the disk can: after a run that may be seconds in which everybody waits.
+    """
 
     of: Provisioning
+    backlog_max_bytes: int = 64 * 1024**2
 
     # ── Migrations ───────────────────────────────────────────────────────
 
@@ -85,8 +93,10 @@ class Fleet:
 
         Effects:
             Opens no tenant's database when the catalog says that all are at the head. A run to an older revision is stopped.
+            What older code makes meanwhile is taken by a further run, at most `ROUNDS_MAX` in all; the status is the last one's.
         """
         self._prepare()
+        rounds = 0
         while True:
             row = self._joinable()
             run_id = row.id if row is not None else None
@@ -101,22 +111,25 @@ class Fleet:
                 if run_id is not None:
                     self.of.events.tell(RunStarted(run=run_id, target=self.of.revisions.head, tenants=len(behind)))
             if run_id is not None:
-                return self._work(run_id, rollout, on_tenant)
+                done = self._work(run_id, rollout, on_tenant)
+                rounds += 1
+                if rounds == ROUNDS_MAX or not done.is_success or not self.behind():
+                    return done
 
     def resume(self, *, parallel: int | None = None, on_tenant: OnTenant | None = None) -> RunStatus:
-        """Go on with the newest run: after a kill with what is left, after a stop with that and with those that failed.
+        """Go on with the newest run: after a kill with what is left, after its stop or its end also with those that failed.
 
         Raises:
-            NoRun: there is none that is not done.
+            NoRun: there is none, or all its tenants came to the head.
             RunInTheWay: it goes to another revision than this code's head.
         """
         row = self._runs.latest()
-        if row is None or row.state == RunState.DONE:
+        if row is None or (row.state == RunState.DONE and not self._runs.has_failures(row.id)):
             raise NoRun()
         if row.target != self.of.revisions.head:
             raise RunInTheWay(row.id, target=row.target, head=self.of.revisions.head)
         self._prepare()
-        if row.state == RunState.STOPPED:
+        if row.state != RunState.RUNNING:
             self._runs.reopen(row.id)
             self.of.events.tell(RunResumed(run=row.id, target=row.target))
         return self._work(row.id, replace(_rollout(row), parallel=parallel) if parallel else None, on_tenant)
@@ -235,9 +248,9 @@ class Fleet:
         for name, site in self.of.sites.by_name.items():
             self.of.templates.ensure(name, site.provisioner, retire=False)
         for spares in self.of.spares.status():
-            if spares.outdated:
+            if (old := spares.outdated - self.of.spares.condemned(spares.server)) > 0:
                 with suppress(OperationBusy):  # who is refilling does the same
-                    self.of.spares.refill(spares.ready + spares.outdated, server=spares.server)
+                    self.of.spares.refill(spares.ready + old, server=spares.server, retire=False)
 
     def _joinable(self) -> RunRow | None:
         """The run that is running, when it goes where this code goes."""
@@ -267,9 +280,13 @@ class Fleet:
         return self.status(run_id)
 
     def _sweep(self) -> None:
-        """Drop what the new templates replaced, after the tenants: it may take as long as all of them."""
+        """Drop what the new templates and spares replaced, after the tenants and where that holds nobody up; else the next call does it."""
         for name, site in self.of.sites.by_name.items():
-            self.of.templates.sweep(name, site.provisioner)
+            if not self.of.templates.outdated(name) and not self.of.spares.condemned(name):
+                continue
+            if site.provisioner.backlog_bytes() <= self.backlog_max_bytes:
+                self.of.templates.sweep(name, site.provisioner)
+                self.of.spares.sweep(name)
 
     def behind(self, first: Sequence[str] = ()) -> list[Candidate]:
         """Tenants not at head, oldest first. Those being provisioned end at head by themselves."""

@@ -7,10 +7,10 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -26,8 +26,8 @@ from .making import Making
 from .models import SpareRow, TemplateRow
 from .provisioners import Place, Worker
 from .sites import Site, Sites
+from .spare_rows import claim_of, row_of
 from .templates import Templates
-from .vault import Sealed
 
 BACK_OFF_MAX_S = 300.0
 _log = logging.getLogger(__name__)
@@ -78,12 +78,13 @@ class Spares:
 
     # ── For hosts ────────────────────────────────────────────────────────
 
-    def refill(self, target: int | None = None, *, server: str | None = None) -> int:
+    def refill(self, target: int | None = None, *, server: str | None = None, retire: bool = True) -> int:
         """Make the spares that are missing, and drop those of an older revision: to clone anew is cheaper than to migrate.
 
         Args:
             target: how many each server should have, >= 0; `Tenancy(spares=...)` when None. More than that are left as they are.
             server: this one only; every one that accepts tenants when None.
+            retire: drop what is not given out any more; `sweep` does it otherwise.
 
         Returns:
             How many were made.
@@ -97,11 +98,21 @@ class Spares:
             Creates databases and roles, commits after each. Connects to a server only when something is to be done there.
         """
         wanted = self.target if target is None else target
-        return sum(self._refill(name, wanted) for name in ([server] if server is not None else list(self.names())))
+        return sum(self._refill(name, wanted, retire=retire) for name in ([server] if server is not None else list(self.names())))
 
     def empty(self, *, server: str | None = None) -> int:
         """Drop every spare, of one server or of all, and return how many; otherwise as `refill`."""
         return sum(self._empty(name) for name in ([server] if server is not None else list(self.sites.by_name)))
+
+    def sweep(self, server: str) -> None:
+        """Drop what is not given out any more; another process that is refilling drops it itself."""
+        lock = f"spares:{server}"
+        with suppress(OperationBusy), self.leases.hold(lock) as lease, self.sites[server].provisioner.work(lock) as worker:
+            self._drop_condemned(server, worker, lease)
+
+    def condemned(self, server: str) -> int:
+        """How many are not given out any more, and are still to be dropped."""
+        return len(self._claims(server, SpareState.CONDEMNED))
 
     def ready(self, server: str | None = None) -> int:
         """How many spares can be claimed now, on one server or on all."""
@@ -163,11 +174,11 @@ class Spares:
         taken = delete(SpareRow).where(SpareRow.id == mine.scalar_subquery()).returning(*SpareRow.__table__.columns)
         row = session.connection().execute(taken).first()
         faults.point("claim.taken")
-        return None if row is None else _claim(row)
+        return None if row is None else claim_of(row)
 
     def put_back(self, session: Session, claim: Claim, *, is_ready: bool) -> None:
         """Undo `take` in a transaction that goes on without a tenant; one that is not ready is dropped by the next refill."""
-        session.add(_row(claim, SpareState.READY if is_ready else SpareState.CONDEMNED))
+        session.add(row_of(claim, SpareState.READY if is_ready else SpareState.CONDEMNED))
         session.flush()
 
     def databases(self) -> set[str]:
@@ -180,7 +191,7 @@ class Spares:
 
     # ── Work on one server ───────────────────────────────────────────────
 
-    def _refill(self, server: str, target: int) -> int:
+    def _refill(self, server: str, target: int, *, retire: bool) -> int:
         site = self.sites[server]
         outdated = (SpareRow.state == SpareState.READY) & SpareRow.revision.is_distinct_from(self.templates.revisions.head)
         with Session(self.catalog) as session:
@@ -189,11 +200,13 @@ class Spares:
             return 0
         lock = f"spares:{server}"
         with self.leases.hold(lock) as lease:
-            self.templates.ensure(server, site.provisioner)  # from here on nobody claims one of an older revision
-            self.templates.sweep(server, site.provisioner)
+            self.templates.ensure(server, site.provisioner, retire=retire)  # from here on nobody claims one of an older revision
             self._condemn(server, outdated, lease)
+            if retire:
+                self.templates.sweep(server, site.provisioner)
             with site.provisioner.work(lock) as worker:
-                self._drop_condemned(server, worker, lease)
+                if retire:
+                    self._drop_condemned(server, worker, lease)
                 unfinished = self._claims(server, SpareState.MAKING)
                 made = 0
                 for number in range(max(target - self.ready(server), len(unfinished))):
@@ -239,7 +252,7 @@ class Spares:
         claim = Claim(id=spare_id, server=site.name, database=database, revision="", role=role, sealed=sealed, created_at=self.clock())
         with Session(self.catalog) as session, session.begin():
             lease.check(session)
-            session.add(_row(claim, SpareState.MAKING))
+            session.add(row_of(claim, SpareState.MAKING))
         faults.point("spare.named")
         return claim
 
@@ -265,30 +278,4 @@ class Spares:
     def _claims(self, server: str, state: SpareState) -> list[Claim]:
         wanted = select(SpareRow).where(SpareRow.server == server, SpareRow.state == state).order_by(SpareRow.created_at)
         with Session(self.catalog) as session:
-            return [_claim(row) for row in session.scalars(wanted)]
-
-
-def _row(claim: Claim, state: SpareState) -> SpareRow:
-    return SpareRow(
-        id=claim.id,
-        server=claim.server,
-        database=claim.database,
-        state=state,
-        revision=claim.revision or None,
-        role=claim.role,
-        key_id=claim.sealed.key_id if claim.sealed else None,
-        secret=claim.sealed.data if claim.sealed else None,
-        created_at=claim.created_at,
-    )
-
-
-def _claim(row: Any) -> Claim:  # a SpareRow, or the columns of one
-    return Claim(
-        id=row.id,
-        server=row.server,
-        database=row.database,
-        revision=row.revision or "",
-        role=row.role,
-        sealed=Sealed(key_id=row.key_id, data=row.secret) if row.key_id is not None and row.secret is not None else None,
-        created_at=row.created_at,
-    )
+            return [claim_of(row) for row in session.scalars(wanted)]

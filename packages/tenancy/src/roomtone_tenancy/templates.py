@@ -63,13 +63,14 @@ class Templates:
 
     def sweep(self, server: str, provisioner: Provisioner) -> None:
         """Drop what a killed builder left; another process that is building drops it itself."""
-        if not self._outdated(server):
+        if not self.outdated(server):
             return
         with suppress(OperationBusy), self.leases.hold(f"template:{server}") as lease, provisioner.work(f"template:{server}") as worker:
-            for each in self._outdated(server):
+            for each in self.outdated(server):
                 self._retire(each, worker, lease)
 
-    def _outdated(self, server: str) -> list[str]:
+    def outdated(self, server: str) -> list[str]:
+        """Those that nothing is cloned from any more, and that are still to be dropped; one that is being built among them."""
         with Session(self.catalog) as session:
             wanted = select(TemplateRow.database).where(TemplateRow.server == server, TemplateRow.revision.is_(None))
             return list(session.scalars(wanted))

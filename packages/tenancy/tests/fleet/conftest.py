@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import runpy
+from pathlib import Path
+
 import pytest
 from sqlalchemy import inspect
+
+WORKER = Path(__file__).parent / "runner_worker.py"
 
 STATIC = """
     import sqlalchemy as sa
@@ -64,3 +70,28 @@ def columns():
             return {column["name"] for column in inspect(session.connection()).get_columns(table)}
 
     return of
+
+
+@pytest.fixture
+def start(site):
+    """Starts a runner in a clean process; what is said of it is in `runner_worker`."""
+
+    def start(*, point="", times=1, leash=None, say=None, **rollout):
+        order = {
+            "catalog_url": site.catalog_url,
+            "server_url": site.server_url,
+            "migrations": str(site.migrations),
+            "keys": site.keys.to_text(),
+            "point": point,
+            "times": times,
+            "leash": leash,
+            "say": say,
+            "rollout": {"canary": 1, "batch": 6, "parallel": 2, **rollout},
+        }
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["roomtone_tenancy", "roomtone_tenancy.provisioners.postgresql"])
+        process = context.Process(target=runpy.run_path, args=(str(WORKER), {"ORDER": order}))
+        process.start()
+        return process
+
+    return start

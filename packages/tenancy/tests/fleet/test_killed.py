@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import re
-import runpy
 import signal
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from sqlalchemy import text
 import roomtone_tenancy
 from roomtone_tenancy.fleet.rollout import ItemState, RunState
 
-WORKER = Path(__file__).parent / "runner_worker.py"
 POINTS = ["fleet.begun", "fleet.leased", "fleet.proved", "fleet.applied", "fleet.recorded"]
 # Running it twice would show: the row is counted. {before} may kill the process between two of its statements.
 ONCE = """
@@ -33,24 +30,6 @@ ONCE = """
 """
 
 pytestmark = pytest.mark.faults
-
-
-def start(site, *, point="", times=1, **rollout):
-    """A runner in a clean process."""
-    order = {
-        "catalog_url": site.catalog_url,
-        "server_url": site.server_url,
-        "migrations": str(site.migrations),
-        "keys": site.keys.to_text(),
-        "point": point,
-        "times": times,
-        "rollout": {"canary": 1, "batch": 6, "parallel": 2, **rollout},
-    }
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["roomtone_tenancy", "roomtone_tenancy.provisioners.postgresql"])
-    process = context.Process(target=runpy.run_path, args=(str(WORKER), {"ORDER": order}))
-    process.start()
-    return process
 
 
 def end_of(process):
@@ -75,13 +54,13 @@ def break_artist(tenancy, key):
         session.commit()
 
 
-def test_a_runner_killed_at_every_point_is_followed_by_one_that_goes_on(site, make_fleet):
+def test_a_runner_killed_at_every_point_is_followed_by_one_that_goes_on(site, make_fleet, start):
     make_fleet(9)
     site.add_revision("r2", ONCE.format(imports="", between="pass"))
     tenancy = site.tenancy(cache_ttl_s=0)
 
-    codes = [end_of(start(site, point=point)) for point in POINTS]
-    last = end_of(start(site))
+    codes = [end_of(start(point=point)) for point in POINTS]
+    last = end_of(start())
 
     assert (codes, last) == ([-signal.SIGKILL] * len(POINTS), 0)
     assert times_migrated(tenancy) == {f"t00{number}": 1 for number in range(9)}
@@ -89,23 +68,23 @@ def test_a_runner_killed_at_every_point_is_followed_by_one_that_goes_on(site, ma
     assert tenancy.fleet.status().is_success
 
 
-def test_a_kill_between_two_statements_leaves_the_tenant_as_it_was(site, make_fleet, columns):
+def test_a_kill_between_two_statements_leaves_the_tenant_as_it_was(site, make_fleet, columns, start):
     old = make_fleet(1)
     # A line that comes again when the file is there: the second run finds it.
     between = "(os.kill(os.getpid(), 9) if not pathlib.Path(__file__ + '.again').exists() else None)"
     site.add_revision("r2", ONCE.format(imports="import os, pathlib", between=between))
 
-    code = end_of(start(site))
+    code = end_of(start())
     left_behind = columns(old, "t000"), times_migrated(old)
     (site.migrations / "versions" / "r2.py.again").touch()
-    last = end_of(start(site))
+    last = end_of(start())
 
     assert (code, last) == (-signal.SIGKILL, 0)
     assert left_behind == ({"id", "name"}, {"t000": 0})
     assert times_migrated(old) == {"t000": 1}
 
 
-def test_two_runners_with_a_planted_failure_and_kills_skip_nobody_and_do_nobody_twice(site, make_fleet):
+def test_two_runners_with_a_planted_failure_and_kills_skip_nobody_and_do_nobody_twice(site, make_fleet, start):
     count = 40 if site.kind == "sqlite" else 12
     broken = "t007"
     old = make_fleet(count)
@@ -116,7 +95,7 @@ def test_two_runners_with_a_planted_failure_and_kills_skip_nobody_and_do_nobody_
 
     codes = []
     for pair in zip(lives[::2], lives[1::2], strict=True):
-        runners = [start(site, point=point, times=times) for point, times in pair]
+        runners = [start(point=point, times=times) for point, times in pair]
         codes += [end_of(runner) for runner in runners]
     tenancy = site.tenancy(cache_ttl_s=0)
     first, latest = tenancy.fleet.status(1), tenancy.fleet.status()

@@ -326,3 +326,15 @@ def test_a_mixed_up_database_is_not_migrated(site, make_fleet, static):
 def test_a_rollout_that_cannot_be_is_refused(values):
     with pytest.raises(ValueError, match="A Rollout needs"):
         Rollout(**values)
+
+
+def test_a_tenant_that_may_only_be_read_is_migrated_too(site, make_fleet, static, columns):
+    old = make_fleet(3)
+    site.change(old.read_only, "t002", reason="unpaid")
+    site.add_revision("r2", static)
+    tenancy = site.tenancy()
+
+    status = tenancy.fleet.run(Rollout(parallel=1))
+
+    assert (status.is_success, status.ways) == (True, {"alembic": 1, "replay": 2})
+    assert "label" in columns(tenancy, "t002")

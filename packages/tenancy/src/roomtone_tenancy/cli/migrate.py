@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..fleet.rollout import Rollout
 from ..fleet.status import RunStatus
 from ..tenancy import Tenancy
 from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table
+from .run_display import live
 
-_LOOK_EVERY_S = 0.2
 _WAVES = (
     click.option("--canary", default=1, show_default=True, help="Tenants of the first wave; one that fails stops the run."),
     click.option("--batch", type=int, help="Tenants of each later wave; all in one when left out."),
@@ -195,21 +193,8 @@ def _shown(tenancy: Tenancy, *, as_json: bool) -> Iterator[Callable[[str, str | 
     elif not console.is_terminal:
         yield lambda key, error: click.echo(f"{key}: {error or 'migrated'}")
     else:
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[failed]}"), console=console) as display:
-            task = display.add_task("", total=None, rate="", failed="")
-
-            looked = [0.0]
-
-            def tell(key: str, error: str | None) -> None:
-                if error is not None:
-                    display.console.print(f"{key}: {error}", markup=False, style="red")
-                if time.monotonic() - looked[0] > _LOOK_EVERY_S:
-                    looked[0], now = time.monotonic(), tenancy.fleet.status()
-                    failed = f"[red]{len(now.failures)} failed" if now.failures else ""
-                    display.update(task, total=now.total, completed=now.total - now.left, rate=f"{now.rate or 0:.1f}/s", failed=failed)
-
-            yield tell
+        with live(tenancy.fleet, console):
+            yield lambda _key, _error: None
 
 
 def _conclude(status: RunStatus, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from ..fleet.runs import MIGRATED_STATES
+from ..fleet.desk import MIGRATED_STATES
 from ..models import CredentialRow, TenantRow
 
 

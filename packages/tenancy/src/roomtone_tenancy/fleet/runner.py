@@ -19,13 +19,15 @@ from ..models import TenantRow
 from ..provisioners import Place
 from ..provisioners.stamp import STAMP
 from ..provisioning import Provisioning
+from .desk import MIGRATED_STATES
 from .rollout import Rollout
-from .runs import MIGRATED_STATES, Runs
+from .runs import Runs
 from .tape import NotReplayable, Recorder
 from .tapes import Tapes
 from .works import Result, Work
 
-AHEAD = 3
+AHEAD = 4
+TELL_EVERY_S = 0.25
 # Of SQLSTATE: no connection, deadlock, out of resources, lock not available, stopped by an administrator or a time-out.
 _PASSING_CLASSES = ("08", "40", "53", "55", "57")
 
@@ -77,7 +79,7 @@ class Runner:
                     return
             works, self._unbegun = [*([] if turn.is_over else self._unbegun), *turn.works], []
             self._failed.clear()
-            for work in works:
+            for work in sorted(works, key=lambda it: it.position):
                 self._pending[threads.submit(self._do, work)] = work
             if not self._pending:
                 time.sleep(max(turn.wait_s, 0.01))
@@ -88,10 +90,16 @@ class Runner:
         ahead = AHEAD if self.rollout.per_server is None else 1
         return ahead * self.rollout.parallel - len(self._pending) - len(self._unbegun)
 
+    @property
+    def _enough(self) -> int:
+        """Of what is taken, so that no thread is without work while results are recorded."""
+        return AHEAD // 2 * self.rollout.parallel
+
     def _gather(self, wait_s: float) -> list[Result]:
-        """Results, several at once while there is other work; a failure is told at once."""
+        """Results, several at once while there is other work: until half of what was taken is done. A failure is told at once."""
         found: list[Result] = []
-        while self._pending and (not found or (len(self._pending) > self.rollout.parallel and len(found) < self.rollout.parallel)):
+        since = time.monotonic()
+        while self._pending and (not found or (len(self._pending) > self._enough and time.monotonic() - since < TELL_EVERY_S)):
             done, _ = wait(self._pending, timeout=wait_s or None, return_when=FIRST_COMPLETED)
             for future in done:
                 work, result = self._pending.pop(future), future.result()
@@ -146,8 +154,8 @@ class Runner:
 
     def _refuse_fenced(self, work: Work) -> None:
         """Asked again under the lock on the database's schema: what is copied now must not change."""
-        with Session(self.of.catalog) as session:
-            if session.scalar(select(TenantRow.is_fenced).where(TenantRow.id == work.tenant_id)):
+        with self.of.catalog.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            if connection.scalar(select(TenantRow.is_fenced).where(TenantRow.id == work.tenant_id)):
                 raise OperationBusy(work.key, owner="an operation that has it fenced")
 
     def _is_wanted(self, work: Work) -> bool:

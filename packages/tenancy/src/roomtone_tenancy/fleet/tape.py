@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +58,7 @@ class Step:
     @property
     def digest(self) -> str:
         """Tells whether another process recorded the same."""
-        return hashlib.sha256("\x00".join((self.before, self.revision, *self.statements)).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([self.before, self.revision, *self.statements]).encode()).hexdigest()
 
 
 def render(revisions: Revisions, dialect: Dialect, revision: str) -> Step:

@@ -26,6 +26,7 @@ class Tapes:
     runs: Runs
     run_id: int
     _steps: dict[tuple[str, str], Step | None] = field(default_factory=dict)  # by server and revision; None: not to be replayed
+    _paths: dict[tuple[str, str], list[Step]] = field(default_factory=dict)  # by server and revision that they begin at
     _dialects: dict[str, Dialect] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -70,12 +71,15 @@ class Tapes:
     def _path(self, server: str, revision: str | None) -> list[Step]:
         if revision is None:
             raise NotReplayable("the database notes no revision")
+        if (known := self._paths.get((server, revision))) is not None:
+            return known
         found: list[Step] = []
         for missing in self.revisions.missing(revision):
             step = self._step(server, missing)
             if step.before != (found[-1].revision if found else revision):
                 raise NotReplayable("the revisions are no single line")
             found.append(step)
+        self._paths[server, revision] = found
         return found
 
     def _step(self, server: str, revision: str) -> Step:

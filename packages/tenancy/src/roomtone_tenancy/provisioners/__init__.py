@@ -173,6 +173,9 @@ class Provisioner(Protocol):
     def size_bytes(self, database: str) -> int:
         """What it takes on disk."""
 
+    def backlog_bytes(self) -> int:
+        """How much was written since the server's last checkpoint: to drop a database takes one, which everybody feels. 0 without."""
+
 
 def provisioner_for(server: Server) -> Provisioner:
     """The module for the server's kind; psycopg is needed for PostgreSQL only."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -17,11 +18,11 @@ from ..errors import OperationBusy, TemplateGone
 from ..server import Server
 from . import Choose, Facts, Login, Place
 from .replaying import facts_of, replay
+from .rights import grant_rights, quoted
+from .scram import Scram
 from .stamp import STAMP
 
 LOCK_WAIT_S = 10
-_PROTECTED = ("tenancy_stamp", "alembic_version")
-_SCHEMAS = "SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema' ORDER BY nspname"
 _LOCK_KEY = "hashtextextended(%s, 0)"
 
 
@@ -46,6 +47,7 @@ class PostgresProvisioner:
     """One PostgreSQL server, reached as a role that may create databases and roles."""
 
     server: Server
+    scram: Scram = field(default_factory=Scram, init=False, repr=False, compare=False)
 
     @property
     def has_roles(self) -> bool:
@@ -74,13 +76,17 @@ class PostgresProvisioner:
 
     def facts(self, place: Place) -> Facts:
         """See `Provisioner.facts`."""
-        with connect(self.server.parsed.set(database=place.database)) as inside:
+        with self._inside(place) as inside:
             return facts_of(inside)
 
     def replay(self, place: Place, choose: Choose, *, lock_timeout_ms: int, statement_timeout_ms: int) -> None:
         """See `Provisioner.replay`."""
-        with connect(self.server.parsed.set(database=place.database)) as inside:
+        with self._inside(place) as inside:
             replay(inside, place, choose, wait_s=LOCK_WAIT_S, lock_timeout_ms=lock_timeout_ms, statement_timeout_ms=statement_timeout_ms)
+
+    def _inside(self, place: Place) -> psycopg.Connection:
+        """The administrator's connection to a tenant's database."""
+        return self.scram.connect(partial(connect, self.server.parsed.set(database=place.database)), self.server.parsed.password)
 
     def url(self, place: Place, login: Login | None) -> URL:
         """See `Provisioner.url`. Without a login the administrator's name must not slip through."""
@@ -110,6 +116,12 @@ class PostgresProvisioner:
         with connect(self.server.parsed) as admin:
             return sum(size for (size,) in admin.execute("SELECT pg_database_size(%s)", [database]).fetchall())
 
+    def backlog_bytes(self) -> int:
+        """See `Provisioner.backlog_bytes`."""
+        with connect(self.server.parsed) as admin:
+            row = admin.execute("SELECT pg_current_wal_insert_lsn() - redo_lsn FROM pg_control_checkpoint()").fetchone()
+        return int(row[0]) if row is not None else 0
+
 
 def _connect_as(server: Server, database: str, role: str) -> Connection:
     """The administrator's connection, turned into the role and holding the lock on the database's schema."""
@@ -119,7 +131,7 @@ def _connect_as(server: Server, database: str, role: str) -> Connection:
 
 
 def _become(connection: psycopg.Connection, role: str) -> None:
-    connection.execute(_sql("SET ROLE {}", role))
+    connection.execute(quoted("SET ROLE {}", role))
     connection.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'; SET default_transaction_read_only = off")
     connection.execute(f"SELECT pg_advisory_lock({_LOCK_KEY})", ["schema"])
     connection.commit()
@@ -142,7 +154,7 @@ class PostgresWorker:
         self._do("REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
         self._do("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}", database, maker)
         with connect(self.server.parsed.set(database=database)) as inside:
-            inside.execute(_sql("ALTER SCHEMA public OWNER TO {}", maker))
+            inside.execute(quoted("ALTER SCHEMA public OWNER TO {}", maker))
             inside.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         with _connect_as(self.server, database, maker) as connection:
             revision = upgrade(connection)
@@ -204,7 +216,7 @@ class PostgresWorker:
         connection = create_engine(self.server.parsed.set(database=database), poolclass=NullPool, hide_parameters=True).connect()
         self._inside = (database, connection)
         driver: Any = connection.connection.driver_connection  # psycopg's connection
-        _secure(driver, place)
+        grant_rights(driver, place)
         _become(driver, place.owner)
 
     def facts(self, place: Place) -> Facts:
@@ -278,35 +290,4 @@ class PostgresWorker:
         return self.admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is not None
 
     def _do(self, statement: str, *names: str) -> None:
-        self.admin.execute(_sql(statement, *names))
-
-
-def _secure(inside: psycopg.Connection, place: Place) -> None:
-    """What has to be done within the database, in one transaction."""
-    for (maker,) in inside.execute("SELECT DISTINCT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'public'").fetchall():
-        if maker != place.owner:
-            inside.execute(_sql("REASSIGN OWNED BY {} TO {}", maker, place.owner))
-    for (schema,) in inside.execute(_SCHEMAS).fetchall():
-        _grant(inside, schema, place.runtime)
-    _grant_future(inside, place.owner, place.runtime)
-    inside.execute(_sql("GRANT UPDATE (seeded_at) ON tenancy_stamp TO {}", place.runtime))
-    inside.commit()
-
-
-def _grant(inside: psycopg.Connection, schema: str, runtime: str) -> None:
-    inside.execute(_sql("REVOKE ALL ON SCHEMA {} FROM PUBLIC", schema))
-    inside.execute(_sql("GRANT USAGE ON SCHEMA {} TO {}", schema, runtime))
-    inside.execute(_sql("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}", schema, runtime))
-    inside.execute(_sql("GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA {} TO {}", schema, runtime))
-    for table in _PROTECTED if schema == "public" else ():
-        inside.execute(_sql("REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON {} FROM {}", table, runtime))
-
-
-def _grant_future(inside: psycopg.Connection, owner: str, runtime: str) -> None:
-    """Tables of later migrations are granted as they are made."""
-    for grant in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT, UPDATE ON SEQUENCES", "USAGE ON SCHEMAS"):
-        inside.execute(_sql(f"ALTER DEFAULT PRIVILEGES FOR ROLE {{}} GRANT {grant} TO {{}}", owner, runtime))
-
-
-def _sql(statement: str, *names: str) -> sql.Composed:
-    return sql.SQL(statement).format(*map(sql.Identifier, names))
+        self.admin.execute(quoted(statement, *names))

@@ -17,7 +17,12 @@ _FACTS = (
     "(SELECT string_agg(version_num, '+' ORDER BY version_num) FROM alembic_version)"
 )
 _INVALID = "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1"
-_BEGIN = "SET ROLE {}; SET lock_timeout = {}; SELECT pg_advisory_lock(hashtextextended('schema', 0))"
+# The lock in a transaction of its own: what is read next sees what its last holder has committed, whatever the isolation level.
+_BEGIN = (
+    "SET ROLE {role}; SET default_transaction_read_only = off; SET lock_timeout = {wait}; "
+    "BEGIN; SELECT pg_advisory_lock(hashtextextended('schema', 0)); COMMIT; "
+    "SET lock_timeout = {lock}; SET statement_timeout = {statement}; "
+)
 
 
 def facts_of(inside: psycopg.Connection) -> Facts:
@@ -39,14 +44,14 @@ def replay(
     Args:
         wait_s: how long to wait for the database's own lock, seconds.
     """
+    limits = {"wait": f"{wait_s}s", "lock": lock_timeout_ms, "statement": statement_timeout_ms}
+    literals = {name: sql.Literal(value) for name, value in limits.items()}
     try:
-        inside.execute(sql.SQL(_BEGIN).format(sql.Identifier(place.owner), sql.Literal(f"{wait_s}s")))
+        found = inside.execute(sql.SQL(_BEGIN + _FACTS).format(role=sql.Identifier(place.owner), **literals))
     except pg.LockNotAvailable as error:
         raise OperationBusy(place.database, owner="another connection that changes its schema") from error
-    limits = f"SET lock_timeout = {lock_timeout_ms:d}; SET statement_timeout = {statement_timeout_ms:d}"
-    found = inside.execute(f"{limits}; {_FACTS}".encode())
-    found.nextset()
-    found.nextset()
+    while found.nextset():
+        pass
     for statements in choose(_facts(found)):
         # On lines of their own: one may end with a comment.
         inside.execute("\n;\n".join(["BEGIN", *statements, "COMMIT"]).encode())

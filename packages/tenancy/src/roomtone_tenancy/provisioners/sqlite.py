@@ -103,6 +103,10 @@ class SqliteProvisioner:
         paths = _with_companions(file_of(self.folder, database))
         return sum(path.stat().st_size for path in paths if path.exists())
 
+    def backlog_bytes(self) -> int:
+        """See `Provisioner.backlog_bytes`: to drop is to unlink."""
+        return 0
+
 
 def file_of(folder: Path, database: str) -> Path:
     """The database's file in the folder: a name that means the same on every file system, and no door to somewhere else.
