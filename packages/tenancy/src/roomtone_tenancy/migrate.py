@@ -52,8 +52,7 @@ class Fleet:
     """All tenants of a catalog.
 
     Args:
-        backlog_max_bytes: drop no database on a server that has written more than this since its last checkpoint. A drop takes
-            another one, as fast as the disk can: after a run that may be seconds in which everybody waits.
+        backlog_max_bytes: drop nothing on a server that has written more since its last checkpoint: a drop takes another one at once.
     """
 
     of: Provisioning
@@ -98,8 +97,7 @@ class Fleet:
         self._prepare()
         rounds = 0
         while True:
-            row = self._joinable()
-            run_id = row.id if row is not None else None
+            run_id = row.id if (row := self._joinable()) is not None else None
             if run_id is None:
                 behind = self.behind(first)
                 if not behind:
@@ -282,9 +280,8 @@ class Fleet:
     def _sweep(self) -> None:
         """Drop what the new templates and spares replaced, after the tenants and where that holds nobody up; else the next call does it."""
         for name, site in self.of.sites.by_name.items():
-            if not self.of.templates.outdated(name) and not self.of.spares.condemned(name):
-                continue
-            if site.provisioner.backlog_bytes() <= self.backlog_max_bytes:
+            is_left = self.of.templates.outdated(name) or self.of.spares.condemned(name)
+            if is_left and site.provisioner.backlog_bytes() <= self.backlog_max_bytes:
                 self.of.templates.sweep(name, site.provisioner)
                 self.of.spares.sweep(name)
 
