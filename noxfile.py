@@ -27,7 +27,7 @@ TEST_TOOLS = [
     "psycopg[binary]>=3.3",
     "uvicorn>=0.38",
 ]
-EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline", "ai_credits": "postgres,cli"}
+EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline,prometheus", "ai_credits": "postgres,cli"}
 
 # Two processes, each with a server of its own; a file's tests stay together, since its fixtures are dear.
 PARALLEL = ("-n", "2", "--dist", "loadfile")

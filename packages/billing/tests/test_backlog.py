@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from roomtone_billing import Billing
+from roomtone_billing.metrics import BillingCollector
 
 
 def test_nothing_waits_when_nothing_came(host):
@@ -39,19 +40,17 @@ def test_accounts_whose_moment_has_passed_are_overdue_until_swept(host):
     before = host.billing.upkeep.backlog()
     host.billing.sweep()
 
-    assert (before.overdue, before.sweep_age_s) == (1, 30)
+    assert before.overdue == 1
+    assert before.sweep_age_s >= 30
     assert host.billing.upkeep.backlog().overdue == 0
 
 
 def test_prometheus_reads_the_same_figures(host):
-    prometheus = pytest.importorskip("prometheus_client", reason="the extra `prometheus` is not installed")
-    from roomtone_billing.metrics import BillingCollector
-
     host.billing.receive(*host.event())
     host.clock.move(seconds=7)
-    registry = prometheus.CollectorRegistry()
+    registry = CollectorRegistry()
     registry.register(BillingCollector(host.billing, counts_violations=True))
-    text = prometheus.generate_latest(registry).decode()
+    text = generate_latest(registry).decode()
 
     assert 'billing_inbox_events{state="pending"} 1.0' in text
     assert "billing_inbox_age_seconds 7.0" in text
@@ -59,13 +58,10 @@ def test_prometheus_reads_the_same_figures(host):
 
 
 def test_prometheus_asks_no_database_until_it_is_scraped(host):
-    prometheus = pytest.importorskip("prometheus_client", reason="the extra `prometheus` is not installed")
-    from roomtone_billing.metrics import BillingCollector
-
     class Away(Billing):
         @property
         def upkeep(self):
             raise AssertionError("nobody scraped")
 
     away = Away(host.engine, catalogue=host.billing.catalogue, gateway=host.gateway)
-    prometheus.CollectorRegistry().register(BillingCollector(away))
+    CollectorRegistry().register(BillingCollector(away))
