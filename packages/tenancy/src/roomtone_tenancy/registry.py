@@ -12,10 +12,11 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Engine, bindparam, delete, insert, literal, select, union_all, update
+from sqlalchemy import BindParameter, ColumnElement, Engine, bindparam, delete, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from . import key as keys
+from . import moving
 from .changes import EVERYTHING, Change
 from .claim import Claim
 from .errors import DomainTaken, ReservedKey, TenantExists, TenantUnavailable, UnknownHost, UnknownTenant
@@ -60,8 +61,7 @@ class Registry:
             UnknownTenant: there is none.
             CatalogUnavailable: as for `find`.
         """
-        tenant = self.lookups.find(key)
-        if tenant is None:
+        if (tenant := self.lookups.find(key)) is None:
             raise UnknownTenant(key)
         return tenant
 
@@ -174,7 +174,7 @@ class Registry:
             created_at=self.clock().astimezone(UTC),
         )
         self._insert(session, tenant)
-        self._log(session, tenant.id, moves)
+        moving.log(session.connection(), tenant.id, moves, at=tenant.created_at)
         self.events.tell_after(session, TenantRegistered(tenant=tenant))
         for (before, _), (after, reason) in pairwise(moves):
             self.events.tell_after(session, StateChanged(tenant=tenant, before=before, after=after, reason=reason, actor="system"))
@@ -201,24 +201,22 @@ class Registry:
             connection.execute(delete(DomainRow).where(DomainRow.tenant_id == tenant.id))
             undone = {"state": TenantState.DELETED, "database": None, "revision": None}
             connection.execute(update(TenantRow).where(TenantRow.id == tenant.id).values(undone))
-            self._log(session, tenant.id, [(TenantState.DELETED, "its host was taken")])
+            moving.log(connection, tenant.id, [(TenantState.DELETED, "its host was taken")], at=now)
             raise DomainTaken(taken)
 
     def unchanged(self, session: Session, tenant: Tenant) -> Tenant | None:
         """The tenant, locked until the transaction ends; None when its state is not what was read any more."""
-        mine = (TenantRow.id == tenant.id) & (TenantRow.state == tenant.state)
-        found = session.connection().execute(update(TenantRow).where(mine).values(updated_at=self.clock()))
-        return tenant if found.rowcount == 1 else None
+        return tenant if moving.is_unchanged(session.connection(), tenant, self.clock()) else None
 
     def advance(self, session: Session, tenant: Tenant, after: TenantState, *, reason: str) -> Tenant | None:
         """Move a tenant that is in the making on, in one statement; None when it is not as it was read any more."""
         check_move(tenant.key, tenant.state, after)
-        change = {"tenant": tenant.id, "before": tenant.state, "after": after, "at": self.clock()}
-        epoch = session.connection().scalar(_ADVANCE, change)
+        connection, now = session.connection(), self.clock()
+        epoch = moving.advance(connection, tenant, after, now)
         if epoch is None:
             return None
         moved = replace(tenant, state=after, epoch=epoch)
-        self._log(session, tenant.id, [(after, reason)], before=tenant.state)
+        moving.log(connection, tenant.id, [(after, reason)], at=now, before=tenant.state)
         self.events.tell_after(session, StateChanged(tenant=moved, before=tenant.state, after=after, reason=reason, actor="system"))
         self.forget_after(session, moved)
         return moved
@@ -239,7 +237,7 @@ class Registry:
             if after not in (TenantState.ARCHIVED, TenantState.DELETING):
                 row.delete_at = None  # whoever takes it out of the archive wants it
             session.flush()
-            self._log(session, row.id, [(after, reason)], before=before, actor=actor)
+            moving.log(session.connection(), row.id, [(after, reason)], at=row.updated_at, before=before, actor=actor)
             self.events.tell_after(session, StateChanged(tenant=value_of_row(row), before=before, after=after, reason=reason, actor=actor))
         self.forget_after(session, row)
         return value_of_row(row)
@@ -253,7 +251,9 @@ class Registry:
             for domain in owned.values():
                 domain.is_primary = domain.host == host
         if host not in owned:
-            self._add_host(session, row, host, is_primary=primary or not owned)
+            values = {"host": host, "tenant_id": row.id, "is_primary": primary or not owned, "created_at": self.clock()}
+            if not insert_if_absent(session.connection(), DomainRow, **values):
+                raise DomainTaken(host)
         return self._changed(session, row, host)
 
     def update_metadata(self, session: Session, key: str, values: Mapping[str, Any]) -> Tenant:
@@ -283,39 +283,6 @@ class Registry:
         session.refresh(row)
         self.forget_after(session, row, *hosts)
         return value_of_row(row)
-
-    def _add_host(self, session: Session, row: TenantRow, host: str, *, is_primary: bool) -> None:
-        values = {"host": host, "tenant_id": row.id, "is_primary": is_primary, "created_at": self.clock()}
-        if not insert_if_absent(session.connection(), DomainRow, **values):
-            raise DomainTaken(host)
-
-    def _log(
-        self,
-        session: Session,
-        tenant_id: str,
-        moves: Sequence[tuple[TenantState, str]],
-        *,
-        before: TenantState | None = None,
-        actor: str = "system",
-    ) -> None:
-        """Write down one move after the other, with its reason."""
-        now, states = self.clock(), [before, *(after for after, _ in moves)]
-        session.connection().execute(
-            _LOG,
-            [
-                {"tenant_id": tenant_id, "at": now, "before": came_from, "after": after, "reason": reason, "actor": actor}
-                for came_from, (after, reason) in zip(states, moves, strict=False)
-            ],
-        )
-
-
-_LOG = insert(LifecycleRow)
-_ADVANCE = (
-    update(TenantRow)
-    .where(TenantRow.id == bindparam("tenant"), TenantRow.state == bindparam("before"))
-    .values(state=bindparam("after"), epoch=TenantRow.epoch + 1, updated_at=bindparam("at"))
-    .returning(TenantRow.epoch)
-)
 
 
 def _is_live(key: str | BindParameter[str]) -> ColumnElement[bool]:
