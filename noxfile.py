@@ -27,7 +27,14 @@ TEST_TOOLS = [
     "psycopg[binary]>=3.3",
     "uvicorn>=0.38",
 ]
-EXTRAS = {"tenancy": "postgres,cli", "billing": "postgres,stripe,cli,offline,prometheus", "ai_credits": "postgres,cli"}
+# Tests of what is absent where a library is tested alone; tests/architecture/test_sessions.py sees that they are all here.
+WITH_EXTRAS = (
+    "packages/tenancy/tests/test_flask.py",
+    "packages/tenancy/tests/test_adapters.py",
+    "packages/tenancy/tests/life/test_stores.py",
+    "packages/ai_credits/tests/test_flask.py",
+)
+EXTRAS = {"tenancy": "postgres,cli,dns", "billing": "postgres,stripe,cli,offline,prometheus", "ai_credits": "postgres,cli"}
 
 # Two processes, each with a server of its own; a file's tests stay together, since its fixtures are dear.
 PARALLEL = ("-n", "2", "--dist", "loadfile")
@@ -68,7 +75,7 @@ def tests(session: nox.Session) -> None:
 def app(session: nox.Session) -> None:
     """The app and what holds for the whole repository; `alone` and `lowest` run the libraries. The front end is built first."""
     session.run("studio", "build")
-    session.run("pytest", *PARALLEL, "-m", QUICK, "apps/studio/tests", "tests", "--ignore=tests/documented", *session.posargs)
+    session.run("pytest", *PARALLEL, "-m", QUICK, "apps/studio/tests", "tests", "--ignore=tests/documented", *WITH_EXTRAS, *session.posargs)
 
 
 @nox.session
