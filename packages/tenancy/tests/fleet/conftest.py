@@ -76,7 +76,7 @@ def columns():
 def start(site):
     """Starts a runner in a clean process; what is said of it is in `runner_worker`."""
 
-    def start(*, point="", times=1, leash=None, say=None, **rollout):
+    def start(*, point="", times=1, leash=None, **rollout):
         order = {
             "catalog_url": site.catalog_url,
             "server_url": site.server_url,
@@ -85,7 +85,6 @@ def start(site):
             "point": point,
             "times": times,
             "leash": leash,
-            "say": say,
             "rollout": {"canary": 1, "batch": 6, "parallel": 2, **rollout},
         }
         context = multiprocessing.get_context("forkserver")
