@@ -73,6 +73,7 @@ def test_shuffled_doubled_lost_and_forged_deliveries_end_as_the_oracle_says(reco
 
 
 @pytest.mark.machine
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_hundred_thousand_deliveries_end_as_the_oracle_says(recordings, teller, seed):
     assert deliver(teller, recordings, seed=seed, least=50_000) >= 50_000

@@ -120,6 +120,7 @@ def test_signed_nonsense_never_gets_a_500(recordings, teller):
 
 
 @pytest.mark.machine
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_two_hundred_thousand_altered_deliveries_get_a_400_each(recordings, teller, seed):
     recording = recordings["first purchase"]

@@ -92,6 +92,7 @@ def test_four_workers_whose_steps_mix_in_any_order_leave_the_last_truth(recordin
 
 
 @pytest.mark.machine
+@pytest.mark.timeout(1500)
 def test_a_thousand_mixtures_of_four_workers_leave_the_last_truth(recordings, engine, make_teller):
     assert stale_in(make_teller(engine), recordings["first purchase"], 1000) == []
 
@@ -120,7 +121,7 @@ def test_four_threads_on_one_customer_leave_the_last_truth(recordings, engine, m
 
 
 @pytest.mark.machine
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_a_thousand_meetings_of_four_threads_leave_the_last_truth(recordings, engine, make_teller):
     teller = make_teller(engine)
 

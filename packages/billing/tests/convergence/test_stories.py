@@ -53,6 +53,7 @@ def test_every_story_told_forwards_and_backwards_ends_as_the_oracle_says(recordi
 
 
 @pytest.mark.machine
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("half", [0, 1])
 def test_every_permutation_of_every_story_ends_as_the_oracle_says(recordings, teller, half):
     wrong, count = {}, 0
