@@ -28,8 +28,17 @@ def own_options(tmp_path_factory):
     return {"backups": FolderStore(tmp_path_factory.mktemp("backups")), "cache_ttl_s": 0}
 
 
+@pytest.fixture
+def shared_site(module_site) -> Iterator[object]:
+    """The module's site; what a test opens there is closed after it, or the server runs out of connections."""
+    yield module_site
+    module_site.close()
+    module_site.opened.clear()
+    module_site.engines.clear()
+
+
 @pytest.fixture(scope="module")
-def shared_site(own_postgres_url, installed, own_options, tmp_path_factory) -> Iterator[object]:
+def module_site(own_postgres_url, installed, own_options, tmp_path_factory) -> Iterator[object]:
     """Such a one for tests that each mend what they broke: with a tenant `a`, which has a backup."""
     folder = tmp_path_factory.mktemp("shared") / "migrations"
     (folder / "versions").mkdir(parents=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +14,7 @@ from roomtone_tenancy import PoolLimits, Server
 from roomtone_tenancy.doctor import Severity, Thresholds
 from roomtone_tenancy.life.stores import FolderStore
 from roomtone_tenancy.models import TenantRow
-from roomtone_tenancy.provisioners import Place
+from roomtone_tenancy.provisioners.sqlite import file_of
 from roomtone_tenancy.server import RUNTIME_SETTINGS
 
 
@@ -95,7 +97,7 @@ def _note(site, tenancy, revision):
         with site.admin(tenant.database) as admin:
             admin.execute(statement)
     else:
-        with tenancy._sites["main"].provisioner._plain(Place(database=tenant.database), wait_ms=1000) as connection:
+        with closing(sqlite3.connect(file_of(tenancy._sites["main"].provisioner.folder, tenant.database))) as connection, connection:
             connection.execute(statement)
 
 
