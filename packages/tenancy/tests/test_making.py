@@ -95,7 +95,22 @@ def test_a_server_that_is_away_leaves_the_tenant_pending_and_the_next_run_heals_
     back = postgres_site.tenancy()
 
     assert (caught.value.step, pending) == ("connection", ["acme"])
+    assert "OperationalError" in back.progress("acme").error
     assert back.provision("acme").state is TenantState.ACTIVE
+
+
+def test_a_tenant_read_before_somebody_began_with_it_and_died_is_finished(postgres_site):
+    away = postgres_site.tenancy(servers=[Server("main", "postgresql+psycopg://nobody@127.0.0.1:1/postgres")])
+    postgres_site.register(away, "acme")
+    back = postgres_site.tenancy()
+    read = back.tenant("acme")
+    with pytest.raises(errors.ProvisioningFailed):
+        away.provision("acme")
+
+    made = back._provisioning.run(read, None)
+
+    assert (read.state, made.state) == (TenantState.REQUESTED, TenantState.ACTIVE)
+    assert back.tenant("acme").state is TenantState.ACTIVE
 
 
 def test_a_half_made_tenant_gives_no_session_and_is_no_business_of_the_fleet(site):

@@ -105,10 +105,11 @@ class Provisioning:
         site, lock = self.sites[tenant.server], f"tenant:{tenant.id}"
 
         def begin(session: Session, lease: Lease) -> Attempt | None:
+            begun = None
             if tenant.state is TenantState.REQUESTED:
                 begun = self.registry.advance(session, tenant, TenantState.PROVISIONING, reason="provisioning began")
-            else:
-                begun = self.registry.unchanged(session, tenant)
+            # Somebody who began since it was read, and died, left it there.
+            begun = begun or self.registry.unchanged(session, replace(tenant, state=TenantState.PROVISIONING))
             if begun is None:
                 return None
             return self.operations.begin(session, lease, begun, listener, kind="provision", is_instant=site.provisioner.is_instant)
