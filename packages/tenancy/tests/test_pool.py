@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import DBAPIError
 
 from roomtone_tenancy import PoolLimits, errors
@@ -213,4 +213,22 @@ def test_hooks_of_one_tenants_engine_are_those_of_its_server(one):
         engine = session.get_bind()
 
     assert engine.dispatch is one._sites["main"].engines._blueprint.dispatch
-    assert engine.dialect is one._sites["main"].engines._blueprint.dialect
+
+
+@pytest.mark.parametrize("target", ["an engine", "every engine"])
+def test_who_listens_late_hears_the_statements_of_a_tenant_known_before(postgres_site, one, request, target):
+    postgres_site.make(one, "b")
+    backend(one, "b")
+    with one.use("a"), one.session() as session:
+        listened = session.get_bind() if target == "an engine" else Engine
+    heard = []
+
+    def hear(*arguments):
+        heard.append(arguments[2])
+
+    event.listen(listened, "before_cursor_execute", hear)
+    request.addfinalizer(lambda: event.remove(listened, "before_cursor_execute", hear))
+    with one.use("b"), one.session() as session:
+        session.execute(text("SELECT 'late'"))
+
+    assert heard.count("SELECT 'late'") == 1

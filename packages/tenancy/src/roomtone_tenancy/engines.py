@@ -27,10 +27,22 @@ _READ_ONLY_SQLSTATE = "25006"
 
 
 class TenantEngine(Engine):
-    """One tenant's engine; `epoch` is the newest for which its URL is known to be right."""
+    """One tenant's engine; `epoch` is the newest for which its URL is known to be right.
+
+    Whoever listens to one listens to all of its server's: they share the blueprint's hooks, and whether there are any.
+    """
 
     epoch: int
     pool: TenantPool
+    blueprint: Engine
+
+    @property
+    def _has_events(self) -> bool:  # as SQLAlchemy's own OptionEngine shares it
+        return self.blueprint._has_events
+
+    @_has_events.setter
+    def _has_events(self, value: bool) -> None:
+        self.blueprint._has_events = value
 
 
 class ServerEngines:
@@ -121,7 +133,7 @@ class ServerEngines:
         engine.epoch = tenant.epoch
         engine._compiled_cache = self._blueprint._compiled_cache
         engine.dispatch = self._blueprint.dispatch
-        engine._has_events = self._blueprint._has_events
+        engine.blueprint = self._blueprint
         return engine
 
     def _connect(self, record: TenantRecord, url: URL, tenant: Tenant, *, is_gated: bool) -> DBAPIConnection:
