@@ -23,9 +23,7 @@ from roomtone_billing import (
     ClientPaymentSucceeded,
     ConnectChanged,
     ConnectState,
-    connect_sync,
 )
-from roomtone_billing.client_payments import Seller
 from roomtone_billing.errors import (
     AlreadyPaid,
     CannotTakePayments,
@@ -399,68 +397,6 @@ def test_an_abandoned_page_expires_and_another_can_be_opened(studios):
 
     assert expired is ClientPaymentState.expired
     assert page(studios) != first
-
-
-def test_an_older_answer_that_comes_later_is_not_written(studios):
-    ready(studios)
-    older = connect_sync.draw(studios.engine, "a", now=studios.clock())
-    connect(studios).sync()
-
-    assert not connect_sync.write(studios.engine, older, Seller(), {}, now=studios.clock())
-    assert connect(studios).status().can_charge
-
-
-def test_an_outage_is_survived_with_growing_pauses(studios):
-    ready(studios)
-    pay(studios, page(studios))
-    studios.stripe.break_down(3, operation="get /v1/accounts/.*")
-    hear(studios)
-    during = told(studios, ClientPaymentSucceeded)
-    for _ in range(3):
-        studios.clock.move(minutes=1)
-        studios.drain()
-
-    assert (during, len(told(studios, ClientPaymentSucceeded))) == ([], 1)
-
-
-def test_what_fails_too_often_is_put_aside_and_can_be_replayed(studios):
-    ready(studios)
-    pay(studios, page(studios))
-    payload = studios.stripe.connected_events()[-1]
-    studios.stripe.break_down(12, operation="get /v1/accounts/.*")
-    hear(studios, [payload])
-    for _ in range(12):
-        studios.clock.move(hours=1)
-        studios.drain()
-    dead = [event.state for event in studios.billing.inbox()]
-    studios.billing.replay(json.loads(payload)["id"])
-    studios.drain()
-
-    assert dead == ["dead"]
-    assert len(told(studios, ClientPaymentSucceeded)) == 1
-    assert [event.state for event in studios.billing.inbox()] == ["done"]
-
-
-def test_an_account_whose_truth_breaks_our_own_code_is_put_aside_and_others_go_on(studios):
-    ready(studios, "a")
-    ready(studios, "b")
-    fetch = studios.gateway.fetch_seller
-    with Session(studios.engine) as session:
-        broken = session.get_one(SellerRow, "a").stripe_account
-
-    def break_one(stripe_account: str) -> Seller:
-        if stripe_account == broken:
-            raise RuntimeError("our own mistake")
-        return fetch(stripe_account)
-
-    pay(studios, page(studios, "b"))
-    pay(studios, page(studios, "a"))
-    studios.gateway.fetch_seller = break_one
-    hear(studios)
-
-    assert [event.account for event in told(studios, ClientPaymentSucceeded)] == ["b"]
-    with Session(studios.engine) as session:
-        assert "our own mistake" in session.get_one(SellerRow, "a").error
 
 
 def test_replaying_a_range_takes_an_event_of_a_connected_account_nowhere_near_the_platform(studios):

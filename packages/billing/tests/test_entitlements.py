@@ -13,7 +13,7 @@ from roomtone_billing import Billing, Interval, Source
 from roomtone_billing.errors import EntitlementsUnavailable, KeyReused, UnknownAccount, UnknownFeature, UnknownOverride
 from roomtone_billing.models import AccountRow
 from roomtone_billing.snapshot import Snapshot
-from roomtone_billing.sync import Ticket, write
+from roomtone_billing.sync import CUSTOMERS, write
 
 TTL = timedelta(seconds=5)
 
@@ -100,15 +100,17 @@ def test_a_snapshot_written_here_counts_at_once(host):
     assert account.check("own_domain").source is Source.plan
 
 
-def test_a_write_during_the_reading_is_not_covered_by_what_was_read(host, account):
-    ticket = Ticket(account="a", customer="cus", number=0, mark=0)
+def test_a_write_during_the_reading_is_not_covered_by_what_was_read(host):
+    customer = host.customer()
+    account = host.billing.account("a")
+    ticket = CUSTOMERS.draw(host.engine, "a", now=host.clock())
     written = []
 
     @event.listens_for(host.engine, "before_cursor_execute")
     def meanwhile(connection, cursor, statement, *_):
         if "billing_override" in statement and not written:
             written.append(True)
-            write(host.engine, ticket, Snapshot(customer="cus"), rules=host.billing._rules, now=host.clock())
+            write(host.engine, ticket, Snapshot(customer=customer), rules=host.billing._rules, now=host.clock())
 
     account.check("rooms")
     event.remove(host.engine, "before_cursor_execute", meanwhile)

@@ -1,4 +1,4 @@
-"""The fence: whatever overlaps, fails or dies, the last truth is written last and nothing is told twice."""
+"""The truth about a customer: whatever order its events come in, its end is right and told once. Its fence is in test_fence.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from roomtone_billing import (
-    Billing,
     GracePolicy,
     PeriodRenewed,
     Phase,
@@ -32,113 +31,6 @@ from roomtone_billing.sync import Rules
 
 def rules(catalogue) -> Rules:
     return Rules(catalogue=catalogue, grace=GracePolicy(), retry=RetryPolicy())
-
-
-def test_an_older_answer_that_comes_later_is_not_written(host, catalogue):
-    customer = host.customer()
-    subscription = host.stripe.subscribe(customer, plan="pro")
-    early = sync.draw(host.engine, "a", now=host.clock())
-    old_truth = host.gateway.fetch(customer)
-    host.stripe.cancel(subscription)
-    late = sync.draw(host.engine, "a", now=host.clock())
-    is_written = sync.fetch_and_write(host.engine, host.gateway, late, rules=rules(catalogue), now=host.clock())
-    is_stale_written = sync.write(host.engine, early, old_truth, rules=rules(catalogue), now=host.clock())
-
-    assert (is_written, is_stale_written) == (True, False)
-    assert host.billing.account("a").access().phase is Phase.read_only
-
-
-def test_a_ticket_that_is_not_the_newest_is_not_written_even_before_the_newest(host, catalogue):
-    customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro")
-    early = sync.draw(host.engine, "a", now=host.clock())
-    sync.draw(host.engine, "a", now=host.clock())
-
-    assert not sync.fetch_and_write(host.engine, host.gateway, early, rules=rules(catalogue), now=host.clock())
-
-
-def test_an_event_that_comes_during_a_fetch_causes_another_fetch(host, catalogue):
-    customer = host.customer()
-    host.hear(customer)
-    subscription = host.stripe.subscribe(customer, plan="pro")
-    ticket = sync.draw(host.engine, "a", now=host.clock())
-    truth = host.gateway.fetch(customer)
-    host.stripe.cancel(subscription)
-    host.hear(customer)
-    host.billing.work(limit=0)
-    sync.inbox.route(host.engine, limit=10)
-    sync.write(host.engine, ticket, truth, rules=rules(catalogue), now=host.clock())
-    host.drain()
-
-    assert host.billing.account("a").access().phase is Phase.read_only
-
-
-def test_a_worker_killed_while_fetching_leaves_the_work_to_the_next(host):
-    customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro")
-    host.hear(customer)
-    sync.inbox.route(host.engine, limit=10)
-    sync.draw_next(host.engine, now=host.clock())
-    host.drain()
-    while_leased = host.billing.account("a").access().phase
-    host.clock.move(seconds=60)
-    host.drain()
-
-    assert (while_leased, host.billing.account("a").access().phase) == (Phase.trialing, Phase.active)
-
-
-def test_a_redirect_killed_while_fetching_leaves_the_work_to_the_worker(host):
-    customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro")
-    sync.draw(host.engine, "a", now=host.clock())
-    host.clock.move(seconds=60)
-    host.drain()
-
-    assert host.billing.account("a").access().phase is Phase.active
-
-
-def test_an_outage_is_survived_with_growing_pauses(host):
-    customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro")
-    host.hear(customer)
-    host.stripe.break_down(3)
-    before, pauses = host.gateway.fetches, 0
-    while host.billing.account("a").access().phase is not Phase.active:
-        host.drain()
-        host.clock.move(seconds=5)
-        pauses += 1
-
-    assert host.gateway.fetches - before == 4
-    assert pauses == 8  # tries at 0, 5, 15 and 35 s
-
-
-def test_what_fails_too_often_is_put_aside_and_can_be_replayed(engine, catalogue, host):
-    customer = host.customer()
-    host.stripe.subscribe(customer, plan="pro")
-    billing = Billing(engine, catalogue=catalogue, gateway=host.gateway, clock=host.clock, retry=RetryPolicy(attempts_max=2))
-    host.hear(customer)
-    host.stripe.break_down(2)
-    for _ in range(3):
-        billing.work()
-        host.clock.move(hours=1)
-    dead = billing.inbox()[0]
-    billing.replay(dead.event_id)
-    billing.work()
-
-    assert (dead.state, dead.attempts) == ("dead", 2)
-    assert "GatewayUnavailable" in dead.error
-    assert (billing.inbox()[0].state, billing.account("a").access().phase) == ("done", Phase.active)
-
-
-def test_an_account_that_cannot_be_fetched_does_not_hold_up_another(host):
-    first, second = host.customer("a"), host.customer("b")
-    host.stripe.subscribe(second, plan="pro")
-    host.hear(first)
-    host.hear(second)
-    host.stripe.break_down()
-    host.drain()
-
-    assert host.billing.account("b").access().phase is Phase.active
 
 
 def test_a_failed_redirect_says_so_and_the_worker_makes_up_for_it(host):
@@ -276,7 +168,7 @@ class Overlaps(RuleBasedStateMachine):
 
     @rule()
     def draw_and_fetch(self):
-        ticket = sync.draw(self.host.engine, self.account, now=self.host.clock())
+        ticket = sync.CUSTOMERS.draw(self.host.engine, self.account, now=self.host.clock())
         self.tickets.append((ticket, self.host.gateway.fetch(self.customer)))
 
     @rule(at=st.integers(0, 5))

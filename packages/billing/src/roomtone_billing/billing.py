@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from . import closings, connect_sync, inbox, outbox, publishing, signature, sync, use
@@ -20,6 +19,7 @@ from .desk import Desk
 from .errors import DuplicateHandler, GatewayError, MalformedEvent
 from .events import Event, TrialStarted
 from .facts_cache import FactsCache
+from .fence import Ticket
 from .gateway import Gateway
 from .inbox import InboxView, Receipt
 from .metering import Metering
@@ -100,6 +100,11 @@ class Billing:
     def metering(self) -> Metering:
         """Use that is paid for by the unit, on its way to Stripe's meters."""
         return Metering(engine=self._engine, gateway=self._gateway, catalogue=self.catalogue, retry=self._retry, clock=self._clock)
+
+    @property
+    def engine(self) -> Engine:
+        """The control database it was made with."""
+        return self._engine
 
     @property
     def clock(self) -> Clock:
@@ -192,10 +197,10 @@ class Billing:
         Any number of processes may call it at once, and any may be killed anywhere. At most `limit` steps of each kind are done; a
         failing fetch or handler is recorded and tried again later. Every process that calls it must register the same handlers.
         """
-        done = inbox.route(self._engine, limit=limit)
+        done = sync.CUSTOMERS.route(self._engine, limit=limit)
         if adopted := inbox.adopt(self._engine, self._gateway, retry=self._retry, now=self._clock(), limit=limit):
-            done += adopted + inbox.route(self._engine, limit=limit)
-        done += self._fetch_dirty(limit)
+            done += adopted + sync.CUSTOMERS.route(self._engine, limit=limit)
+        done += sync.CUSTOMERS.work(self._engine, self._fetch, retry=self._retry, clock=self._clock, limit=limit)
         done += self.metering.send(limit)
         done += connect_sync.work(self._engine, self._gateway, retry=self._retry, clock=self._clock, limit=limit)
         done += closings.work(self._engine, self._desk, retry=self._retry, now=self._clock(), limit=limit)
@@ -203,20 +208,8 @@ class Billing:
             done += outbox.dispatch(self._engine, self._handlers, retry=self._retry, now=self._clock(), limit=limit)
         return done
 
-    def _fetch_dirty(self, limit: int) -> int:
-        for done in range(limit):
-            ticket = sync.draw_next(self._engine, now=self._clock())
-            if ticket is None:
-                return done
-            try:
-                sync.fetch_and_write(self._engine, self._gateway, ticket, rules=self._rules, now=self._clock())
-            except GatewayError:
-                continue  # recorded with the account, which waits for its next attempt
-            except SQLAlchemyError:
-                raise
-            except Exception as error:  # noqa: BLE001 what one account's truth does to our code must not stop the others
-                sync.fail(self._engine, ticket, error, retry=self._retry, now=self._clock())
-        return limit
+    def _fetch(self, ticket: Ticket) -> bool:
+        return sync.fetch_and_write(self._engine, self._gateway, ticket, rules=self._rules, now=self._clock())
 
     def sweep(self, limit: int = 1000) -> int:
         """Announce the phases that time alone has changed, at most `limit` accounts; returns how many changed.
@@ -235,10 +228,10 @@ class Billing:
     def _check(self, account: str, now: datetime) -> bool:
         with Session(self._engine) as session:
             before = session.scalar(select(AccountRow.phase).where(AccountRow.account == account))
-        ticket = sync.draw(self._engine, account, now=now)
+        ticket = sync.CUSTOMERS.draw(self._engine, account, now=now)
         if ticket is not None:
             with suppress(GatewayError):  # recorded with the account; what is known decides below
-                sync.fetch_and_write(self._engine, self._gateway, ticket, rules=self._rules, now=now)
+                self._fetch(ticket)
         with writing(self._engine) as session:
             row = session.get_one(AccountRow, account, with_for_update=True)
             if row.check_at is not None and row.check_at <= now:

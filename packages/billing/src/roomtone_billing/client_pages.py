@@ -51,10 +51,10 @@ def sync(desk: Desk, reference: str | None) -> None:
         UnknownClientPayment: the account asked for nothing under that reference.
         GatewayError: Stripe could not be asked; the worker will.
     """
-    checkout = None if reference is None else row_of(desk, reference).checkout
-    connect_sync.mark(desk.engine, desk.account, checkout=checkout)
+    checkouts = [] if reference is None else [row_of(desk, reference).checkout]
+    connect_sync.mark(desk.engine, desk.account, checkouts=checkouts)
     for _ in range(_DRAWS_MAX):
-        ticket = connect_sync.draw(desk.engine, desk.account, now=desk.clock())
+        ticket = connect_sync.SELLERS.draw(desk.engine, desk.account, now=desk.clock())
         if ticket is None:
             return
         if connect_sync.fetch_and_write(desk.engine, desk.gateway, ticket, retry=desk.rules.retry, now=desk.clock()):

@@ -71,7 +71,7 @@ class Desk:
         """
         self.row()
         for _ in range(_DRAWS_MAX):
-            ticket = sync.draw(self.engine, self.account, now=self.clock())
+            ticket = sync.CUSTOMERS.draw(self.engine, self.account, now=self.clock())
             if ticket is None or sync.fetch_and_write(self.engine, self.gateway, ticket, rules=self.rules, now=self.clock()):
                 break
         return self.access()

@@ -30,7 +30,7 @@ class State(StrEnum):
     stranger = "stranger"  # its customer is unknown here; Stripe is to be asked whose it is
     marked = "marked"  # its account is marked dirty; a fetch will cover it
     done = "done"  # a snapshot fetched after it is written
-    connected = "connected"  # of a connected account; `connect_sync` takes it, and never touches a platform row for it
+    connected = "connected"  # of a connected account; never touches a platform row
     ignored = "ignored"  # about no customer, or of another mode
     foreign = "foreign"  # about somebody else's customer
     dead = "dead"  # tried often enough
@@ -128,46 +128,6 @@ def _first_state(envelope: Envelope, *, livemode: bool) -> State:
     if envelope.stripe_account:
         return State.connected
     return State.ignored if envelope.customer is None else State.pending
-
-
-def route(engine: Engine, *, limit: int) -> int:
-    """Mark the accounts that pending events are about, at most `limit` events; returns how many were looked at."""
-    pending = select(InboxRow.id, InboxRow.customer).where(InboxRow.state == State.pending).order_by(InboxRow.id).limit(limit)
-    with Session(engine) as session:
-        waiting = {row_id: customer or "" for row_id, customer in session.execute(pending)}
-    if not waiting:
-        return 0
-    with writing(engine) as session:
-        accounts = _lock_accounts(session, set(waiting.values()))
-        rows = session.scalars(
-            select(InboxRow).where(InboxRow.id.in_(waiting), InboxRow.state == State.pending).with_for_update(skip_locked=True)
-        ).all()
-        marks = {
-            account: mark_dirty(session, account)
-            for account in sorted({accounts[row.customer] for row in rows if row.customer in accounts})
-        }
-        for row in rows:
-            account = accounts.get(row.customer or "")
-            row.state = State.marked if account is not None else State.stranger
-            row.account, row.mark = account, marks.get(account) if account is not None else None
-    return len(rows)
-
-
-def _lock_accounts(session: Session, customers: set[str]) -> dict[str, str]:
-    """The accounts of the customers, locked in one order and before any event: whoever writes a snapshot locks its account and
-    then that account's events, and a row that FOR UPDATE looked at and passed over stays locked all the same."""
-    wanted = select(AccountRow.customer, AccountRow.account).where(AccountRow.customer.in_(customers)).order_by(AccountRow.account)
-    return {customer: account for customer, account in session.execute(wanted.with_for_update()) if customer is not None}
-
-
-def mark_dirty(session: Session, account: str) -> int:
-    """Note that something about the account may have changed, and forget its failures; returns the mark."""
-    return session.execute(
-        update(AccountRow)
-        .where(AccountRow.account == account)
-        .values(mark=AccountRow.mark + 1, is_dirty=True, attempts=0, retry_at=None, error=None)
-        .returning(AccountRow.mark)
-    ).scalar_one()
 
 
 def adopt(engine: Engine, gateway: Gateway, *, retry: RetryPolicy, now: datetime, limit: int) -> int:

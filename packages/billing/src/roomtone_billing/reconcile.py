@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from . import cursors, drift, snapshot, sync
 from .drift import Difference
 from .errors import GatewayError, GatewayRefused
+from .fence import Ticket
 from .gateway import Gateway
 from .gateway.lists import ListedSubscription, SubscriptionPage
 from .models import AccountRow, DriftRow
@@ -33,7 +34,7 @@ _HELD_MAX = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
-    """An account that was not as at Stripe, and was repaired.
+    """An account that was not as at Stripe, and was repaired; `customer` is its customer, or its connected account, at Stripe.
 
     `since` is when the stored state was last known to be true, None if never; `ticket` is the fetch that repaired it.
     """
@@ -160,25 +161,20 @@ class _Run:
             return row.account
 
     def _repair(self, account: str) -> None:
-        ticket = sync.draw(self.engine, account, now=self.now)
+        ticket = sync.CUSTOMERS.draw(self.engine, account, now=self.now)
         if ticket is None:
             return
         self.pace.wait(_CALLS_OF_A_FETCH)
-        try:
-            truth = self.gateway.fetch(ticket.customer)
-        except GatewayError as error:
-            sync.fail(self.engine, ticket, error, retry=self.rules.retry, now=self.now)
-            self.failed.append(account)
-            return
         found: list[Drift] = []
-        is_written = sync.write(
-            self.engine,
-            ticket,
-            truth,
-            rules=self.rules,
-            now=self.now,
-            witness=lambda session, row, after: found.extend(_note(session, row, after, ticket, self.now)),
-        )
+
+        def witness(session: Session, row: AccountRow, after: Snapshot) -> None:
+            found.extend(_note(session, row, after, ticket, self.now))
+
+        try:
+            is_written = sync.fetch_and_write(self.engine, self.gateway, ticket, rules=self.rules, now=self.now, witness=witness)
+        except GatewayError:
+            self.failed.append(account)  # recorded with the account; the worker tries again
+            return
         if is_written:
             self.drifts += found
 
@@ -237,7 +233,7 @@ def _comparable(one: Subscription | Invoice) -> dict[str, object]:
     return fields
 
 
-def _note(session: Session, row: AccountRow, after: Snapshot, ticket: sync.Ticket, now: datetime) -> Iterable[Drift]:
+def _note(session: Session, row: AccountRow, after: Snapshot, ticket: Ticket, now: datetime) -> Iterable[Drift]:
     """Write down what differs, if anything does."""
     found = drift.differences(snapshot.from_json(row.snapshot) if row.snapshot else None, after)
     if not found:

@@ -1,32 +1,25 @@
-"""The fenced sync: ticket, fetch, one snapshot. What the host is told of is written in the same transaction.
-
-A ticket is drawn in the database *before* the fetch, and a snapshot is written only while its ticket is the newest drawn. So of two
-fetches the later drawn decides, every written snapshot was fetched after the one before it was written, and nothing ever goes back in
-time. What arrives after a ticket was drawn changes the account's mark, and leaves the account dirty for another fetch.
-"""
+"""The truth about a customer: fetched behind the fence, one snapshot, and what the host is told of it in the same transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Engine, or_, select, update
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from . import announce, history, inbox, notices, outbox, snapshot
+from . import announce, history, notices, outbox, snapshot
 from .access import Access, Cause, GracePolicy, Phase, Suspension, Trial, check_at, decide
-from .errors import GatewayError
 from .events import NoticeDue, PhaseChanged
+from .fence import Fence, Ticket
 from .gateway import Gateway
+from .inbox import State
 from .models import AccountRow, InboxRow
 from .notices import NoticePolicy
 from .plans import Catalogue, Interval
 from .snapshot import Snapshot
-from .transactions import RetryPolicy, writing
-
-# A worker that says nothing for so long is taken for dead; if it is not, the fence stops it.
-LEASE = timedelta(seconds=60)
+from .transactions import RetryPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,71 +35,29 @@ class Rules:
     written: Callable[[str], None] = lambda _: None  # told of each account whose new truth is committed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ticket:
-    """The right to write what is fetched from now on; `mark` is what the fetch is sure to cover."""
+Witness = Callable[[Session, AccountRow, Snapshot], object]
 
-    account: str
-    customer: str
-    number: int
-    mark: int
-
-
-def draw(engine: Engine, account: str, *, now: datetime) -> Ticket | None:
-    """A ticket for that account, whoever else holds one; None when it has no customer."""
-    return _draw(engine, AccountRow.account == account, now=now)
+CUSTOMERS = Fence(
+    row=AccountRow,
+    stripe_id=AccountRow.customer,
+    named=InboxRow.customer,
+    new=State.pending,
+    waiting=State.marked,
+    unknown=State.stranger,
+)
 
 
-def draw_next(engine: Engine, *, now: datetime) -> Ticket | None:
-    """A ticket for the dirty account that waits longest and that no worker is busy with; None when there is none."""
-    waiting = (
-        select(AccountRow.account)
-        .where(
-            AccountRow.is_dirty,
-            or_(AccountRow.retry_at.is_(None), AccountRow.retry_at <= now),
-            or_(AccountRow.leased_until.is_(None), AccountRow.leased_until <= now),
-        )
-        .order_by(AccountRow.retry_at.asc().nulls_first(), AccountRow.synced_at.asc().nulls_first(), AccountRow.account)
-        .limit(1)
-    )
-    with Session(engine) as session:
-        if session.scalar(waiting) is None:
-            return None
-    free = waiting.with_for_update(skip_locked=True).scalar_subquery()
-    return _draw(engine, AccountRow.account == free, now=now)
-
-
-def _draw(engine: Engine, which: ColumnElement[bool], *, now: datetime) -> Ticket | None:
-    with writing(engine) as session:
-        drawn = session.execute(
-            update(AccountRow)
-            .where(which, AccountRow.customer.is_not(None))
-            # Dirty until written: a process that dies while fetching leaves the work to the next.
-            .values(ticket=AccountRow.ticket + 1, is_dirty=True, leased_until=now + LEASE)
-            .returning(AccountRow.account, AccountRow.customer, AccountRow.ticket, AccountRow.mark)
-        ).first()
-    if drawn is None:
-        return None
-    account, customer, number, mark = drawn
-    assert customer is not None
-    return Ticket(account=account, customer=customer, number=number, mark=mark)
-
-
-def fetch_and_write(engine: Engine, gateway: Gateway, ticket: Ticket, *, rules: Rules, now: datetime) -> bool:
+def fetch_and_write(
+    engine: Engine, gateway: Gateway, ticket: Ticket, *, rules: Rules, now: datetime, witness: Witness | None = None
+) -> bool:
     """Fetch the truth and write it; False when a newer ticket has been drawn meanwhile.
 
     Raises:
         GatewayError: the fetch failed; the failure is recorded, and the account stays dirty until its attempts are used up.
     """
-    try:
-        truth = gateway.fetch(ticket.customer)
-    except GatewayError as error:
-        fail(engine, ticket, error, retry=rules.retry, now=now)
-        raise
-    return write(engine, ticket, truth, rules=rules, now=now)
-
-
-Witness = Callable[[Session, AccountRow, Snapshot], object]
+    with CUSTOMERS.asking(engine, ticket, retry=rules.retry, now=now):
+        truth = gateway.fetch(ticket.stripe_id)
+    return write(engine, ticket, truth, rules=rules, now=now, witness=witness)
 
 
 def write(engine: Engine, ticket: Ticket, truth: Snapshot, *, rules: Rules, now: datetime, witness: Witness | None = None) -> bool:
@@ -115,44 +66,24 @@ def write(engine: Engine, ticket: Ticket, truth: Snapshot, *, rules: Rules, now:
     Args:
         witness: sees the row as it was and the truth that takes its place, in that transaction.
     """
-    with writing(engine) as session:
-        row = session.get_one(AccountRow, ticket.account, with_for_update=True)
-        if row.ticket != ticket.number:
-            return False
+
+    def put(session: Session, row: AccountRow) -> bool:
         before = snapshot.from_json(row.snapshot) if row.snapshot else None
-        if truth.is_deleted:
-            truth = truth.after_deletion(before.subscriptions if before else (), now)
+        after = truth.after_deletion(before.subscriptions if before else (), now) if truth.is_deleted else truth
         if witness is not None:
-            witness(session, row, truth)
+            witness(session, row, after)
         told = announce.from_json(row.announced) if row.announced else announce.Announced()
-        told, events = announce.announce(told, truth, account=row.account, catalogue=rules.catalogue, now=now)
+        told, events = announce.announce(told, after, account=row.account, catalogue=rules.catalogue, now=now)
         outbox.write(session, events, now=now)
-        history.note_truth(session, row.account, before, truth, now=now)
-        row.snapshot, row.announced, row.synced_at = snapshot.to_json(truth), announce.to_json(told), now
-        row.is_dirty = row.mark != ticket.mark
-        row.leased_until, row.retry_at, row.attempts, row.error = None, None, 0, None
+        history.note_truth(session, row.account, before, after, now=now)
+        row.snapshot, row.announced = snapshot.to_json(after), announce.to_json(told)
         settle_phase(session, row, rules=rules, now=now)
-        session.execute(
-            update(InboxRow)
-            .where(InboxRow.account == ticket.account, InboxRow.state == inbox.State.marked, InboxRow.mark <= ticket.mark)
-            .values(state=inbox.State.done, error=None)
-        )
-    rules.written(ticket.account)
-    return True
+        return True
 
-
-def fail(engine: Engine, ticket: Ticket, error: Exception, *, retry: RetryPolicy, now: datetime) -> None:
-    """Record that a fetch failed: try again later, or put the account's events aside for a person."""
-    reason = f"{type(error).__name__}: {error}"
-    with writing(engine) as session:
-        row = session.get_one(AccountRow, ticket.account, with_for_update=True)
-        if row.ticket != ticket.number:
-            return
-        row.attempts, row.error, row.leased_until = row.attempts + 1, reason, None
-        row.retry_at = retry.after(row.attempts, now)
-        row.is_dirty = row.retry_at is not None
-        values = {"attempts": row.attempts, "error": reason} | ({} if row.is_dirty else {"state": inbox.State.dead})
-        session.execute(update(InboxRow).where(InboxRow.account == ticket.account, InboxRow.state == inbox.State.marked).values(values))
+    is_written = CUSTOMERS.write(engine, ticket, put, now=now)
+    if is_written:
+        rules.written(ticket.account)
+    return is_written
 
 
 def settle_phase(session: Session, row: AccountRow, *, rules: Rules, now: datetime) -> bool:

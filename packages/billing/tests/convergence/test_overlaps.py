@@ -55,9 +55,9 @@ def in_some_order(changing: Changing, dice: random.Random) -> None:
     def worker():
         teller.hear(changing.change())
         yield
-        sync.inbox.route(teller.engine, limit=100)
+        sync.CUSTOMERS.route(teller.engine, limit=100)
         yield
-        ticket = sync.draw(teller.engine, changing.recording.customer, now=teller.now)
+        ticket = sync.CUSTOMERS.draw(teller.engine, changing.recording.customer, now=teller.now)
         yield
         truth = teller.gateway.fetch(changing.recording.customer)
         yield

@@ -5,6 +5,7 @@ from .closings import ClosingRow
 from .connect import ClientPaymentRow, SellerRow
 from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
+from .fenced import FencedRow
 from .history import HistoryRow
 from .metering import MeteredRow
 from .previews import PreviewRow
@@ -19,6 +20,7 @@ __all__ = [
     "CursorRow",
     "Document",
     "DriftRow",
+    "FencedRow",
     "HandledRow",
     "HistoryRow",
     "HoldRow",

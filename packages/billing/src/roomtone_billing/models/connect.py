@@ -9,17 +9,14 @@ from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, UniqueCon
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .accounts import AccountRow
+from .fenced import FencedRow
 from .row import Row
 
 
-class SellerRow(Row):
-    """One account's connected account, the last that Stripe said of it, and the fence around both it and its clients' payments.
-
-    `mark`, `ticket`, `is_dirty` and the rest are as in `AccountRow`.
-    """
+class SellerRow(FencedRow):
+    """One account's connected account and the last that Stripe said of it; one fence around it and its clients' payments."""
 
     __tablename__ = "billing_seller"
-    __table_args__ = (Index(None, "is_dirty", "retry_at"),)
 
     account: Mapped[str] = mapped_column(String(200), ForeignKey(AccountRow.account, ondelete="CASCADE"), primary_key=True)
     token: Mapped[str] = mapped_column(String(32))
@@ -27,14 +24,6 @@ class SellerRow(Row):
     truth: Mapped[dict[str, Any] | None]
     state: Mapped[str] = mapped_column(String(20), default="none")
     changes: Mapped[int] = mapped_column(default=0)
-    synced_at: Mapped[datetime | None]
-    is_dirty: Mapped[bool] = mapped_column(Boolean, default=False)
-    mark: Mapped[int] = mapped_column(BigInteger, default=0)
-    ticket: Mapped[int] = mapped_column(BigInteger, default=0)
-    leased_until: Mapped[datetime | None]
-    retry_at: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(default=0)
-    error: Mapped[str | None]
 
 
 class ClientPaymentRow(Row):
