@@ -53,13 +53,19 @@ def plan(books: Books, act: Act[A]) -> A:
 
 
 def carry_out(books: Books, acts: Sequence[Act[Any]]) -> list[Outcome]:
-    """Plan acts one after the other; one that raises leaves the books as it found them, and its neighbours unharmed."""
-    outcomes = []
+    """Plan acts one after the other; one that raises leaves the books as it found them, and its neighbours unharmed.
+
+    Acts are pure, and few are refused: what is undone with one of those is planned again, each act once at most.
+    """
+    outcomes: list[Outcome] = []
+    mark, marked_at = books.mark(), 0
     for act in acts:
-        mark = books.mark()
         try:
             outcomes.append(Outcome(answer=plan(books, act)))
         except Exception as problem:  # noqa: BLE001  # it is raised again, to the caller it belongs to
             books.undo(mark)
+            for undone in acts[marked_at : len(outcomes)]:
+                plan(books, undone)
             outcomes.append(Outcome(problem=problem))
+            mark, marked_at = books.mark(), len(outcomes)
     return outcomes

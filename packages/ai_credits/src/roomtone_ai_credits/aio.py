@@ -50,6 +50,7 @@ class AsyncAiCredits:
 
     def __init__(self, credits_: AiCredits, *, threads: int = THREADS) -> None:
         self.credits = credits_
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="credits")
         self._waiting: dict[str, deque[_Ticket]] = {}
         self._serving: set[asyncio.Task[None]] = set()
@@ -167,16 +168,31 @@ class AsyncAiCredits:
         await self.close()
 
     async def _serve(self, account: str) -> None:
-        waiting = self._waiting[account]
+        waiting, loop = self._waiting[account], asyncio.get_running_loop()
         while waiting:
-            batch = [waiting.popleft() for _ in range(_batch_size(len(waiting)))]
-            outcomes = await self._in_thread(self.credits.carry_out_all, account, [ticket.act for ticket in batch])
-            for ticket, outcome in zip(batch, outcomes, strict=True):
-                ticket.resolve(outcome)
+            await self._in_thread(self._carry_out_queue, account, waiting, loop)
+        # Tasks queue in this thread only, so nobody can have come since the queue was seen to be empty.
         del self._waiting[account]
+
+    def _carry_out_queue(self, account: str, waiting: deque[_Ticket], loop: asyncio.AbstractEventLoop) -> None:
+        """Carry out batches until nobody waits, or other accounts do. The loop answers one while the next is planned and written."""
+        is_first = True
+        while waiting and (is_first or len(self._waiting) <= self._threads):
+            is_first = False
+            batch = [waiting.popleft() for _ in range(_batch_size(len(waiting)))]
+            try:
+                outcomes = self.credits.carry_out_all(account, [ticket.act for ticket in batch])
+            except BaseException as problem:  # noqa: BLE001  # it is raised again, in the tasks that wait
+                outcomes = [Outcome(problem=problem) for _ in batch]
+            loop.call_soon_threadsafe(_resolve, batch, outcomes)
 
     async def _in_thread(self, work: Callable[P, A], *args: P.args, **kwargs: P.kwargs) -> A:
         return await asyncio.get_running_loop().run_in_executor(self._pool, functools.partial(work, *args, **kwargs))
+
+
+def _resolve(batch: Sequence[_Ticket], outcomes: Sequence[Outcome]) -> None:
+    for ticket, outcome in zip(batch, outcomes, strict=True):
+        ticket.resolve(outcome)
 
 
 def _batch_size(waiting: int) -> int:

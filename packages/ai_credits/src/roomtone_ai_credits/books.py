@@ -65,12 +65,12 @@ class Books:
     @property
     def balance(self) -> int:
         """All credit less debt, held credit included."""
-        return sum(lot.remaining for lot in self.lots.values()) - self.debt
+        return sum([lot.remaining for lot in self.lots.values()]) - self.debt
 
     @property
     def held(self) -> int:
         """What open holds promise."""
-        return sum(lot.held for lot in self.lots.values())
+        return sum([lot.held for lot in self.lots.values()])
 
     @property
     def available(self) -> int:
@@ -79,7 +79,7 @@ class Books:
 
     def available_to(self, model: str | None, feature: str | None) -> int:
         """What a use of `model` by `feature` may take; below zero by the debt."""
-        return sum(lot.free for lot in self.lots_for(model, feature)) - self.debt
+        return sum([lot.free for lot in self.lots_for(model, feature)]) - self.debt
 
     @property
     def open_holds(self) -> list[Hold]:
@@ -171,23 +171,24 @@ class Books:
 
     def post(self, kind: EntryKind, key: str, postings: Iterable[Posting], note: Note | None = None) -> Entry:
         """Move credits as `postings` say, and record it. They must sum to zero."""
-        postings = tuple([posting for posting in postings if posting.amount])
-        assert sum([posting.amount for posting in postings]) == 0, postings
-        amount = 0
+        kept, total, amount = [], 0, 0
         for posting in postings:
+            if not (part := posting.amount):
+                continue
+            kept.append(posting)
+            total += part
             if posting.book is Book.lot:
                 assert posting.lot is not None
                 lot = self.lots[posting.lot]
-                self.lots[posting.lot] = changed(lot, remaining=lot.remaining + posting.amount)
+                self.lots[posting.lot] = changed(lot, remaining=lot.remaining + part)
+                amount += part
             elif posting.book is Book.debt:
-                self.debt -= posting.amount
-            else:
-                continue
-            amount += posting.amount
+                self.debt -= part
+                amount += part
+        assert total == 0, kept
         self.seq += 1
-        entry = Entry(
-            seq=self.seq, key=key, kind=kind, at=self.now, amount=amount, balance_after=self.balance, postings=postings, note=note or Note()
-        )
+        entry = Entry(seq=self.seq, key=key, kind=kind, at=self.now, amount=amount, balance_after=self.balance,
+                      postings=tuple(kept), note=note or Note())  # fmt: skip
         self.entries.append(entry)
         self.past[key] = entry
         return entry
@@ -239,7 +240,8 @@ class Books:
                 self.keep(changed(hold, state=HoldState.expired, slices={}))
 
     def _expire_lots(self) -> None:
-        for number in [lot.number for lot in sorted(self._dead_lots(), key=Lot.burn_order)]:
+        dead = [lot for lot in self.lots.values() if lot.is_dead(self.now) and not (lot.is_done and not lot.remaining)]
+        for number in [lot.number for lot in sorted(dead, key=Lot.burn_order)] if dead else ():
             lot = self.lots[number]
             if lot.free:
                 rolled = self._roll(lot)
@@ -249,9 +251,6 @@ class Books:
                 self.post(EntryKind.expiry, f"expiry:{self.seq + 1}", sides)
             if not self.lots[number].remaining:
                 self.lots[number] = changed(self.lots[number], is_done=True)
-
-    def _dead_lots(self) -> list[Lot]:
-        return [lot for lot in self.lots.values() if lot.is_dead(self.now) and not (lot.is_done and not lot.remaining)]
 
     def _roll(self, lot: Lot) -> list[Posting]:
         """Open a lot for what goes over of a month that has ended: that of its own rule alone, while the rule goes on."""

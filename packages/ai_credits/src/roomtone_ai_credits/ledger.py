@@ -19,6 +19,7 @@ from .acts import Act, Outcome, carry_out, plan
 from .errors import LedgerBusy, UnknownHold
 from .models import ACCOUNT, HOLD
 from .page import Loaded, Needs, Page
+from .shelf import Kept, Shelf
 
 TRIES = 4
 POINTS = ("begun", "planned", "committed")
@@ -38,6 +39,7 @@ class Ledger:
         self._lock_timeout_s = lock_timeout_s
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._accounts: dict[str, str] = {}
+        self.shelf = Shelf()
         self.reached: Callable[[str], None] = lambda _point: None
         """Called at each of POINTS of a transaction; tests crash there."""
 
@@ -52,6 +54,7 @@ class Ledger:
             try:
                 return self._transact_sqlite(account, acts) if self._is_sqlite else self._transact_postgres(account, acts)
             except self.engine.dialect.loaded_dbapi.Error as problem:
+                self.shelf.clear()
                 if _is_locked(problem):
                     raise LedgerBusy(account, "another transaction keeps it locked") from problem
                 if number == TRIES - 1 or not self._is_passing(problem):
@@ -67,9 +70,8 @@ class Ledger:
         Effects: locks the account's row until that transaction ends.
         """
         for _ in range(TRIES):
-            now = self._clock()
-            needs = Needs.of(account, now, [act])
-            page = Page(account, self._load_within(connection, needs), now)
+            needs = Needs.of(account, self._clock(), [act])
+            page = Page.of(needs, self._load_within(connection, needs))
             answer = plan(page.books, act)
             if self._save_within(connection, needs, page):
                 return answer
@@ -96,26 +98,55 @@ class Ledger:
     def _transact_postgres(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
         from psycopg import ClientCursor  # an extra: SQLite needs no driver of PostgreSQL
 
-        now = self._clock()
-        needs = Needs.of(account, now, acts)
+        needs = Needs.of(account, self._clock(), acts)
+        kept = self.shelf.take(needs)
         with self._borrowed() as driver, _beginning_itself(driver):
+            if kept is not None and (outcomes := self._turn(driver, kept, needs, acts)) is not None:
+                return outcomes
             # Written out by the driver, so that several statements go in one message: two round trips in all.
             cursor = ClientCursor(driver)
             cursor.execute(postgres.BEGIN + postgres.LOAD, postgres.loading(needs, lock_timeout_s=self._lock_timeout_s))
             self.reached("begun")
             cursor.nextset()  # past the answer to BEGIN
-            page = Page(account, postgres.read(cursor.fetchall()[0][0]), now)
+            page = Page.of(needs, postgres.read(cursor.fetchall()[0][0]))
             outcomes = carry_out(page.books, acts)
             self.reached("planned")
             if not _is_kept(page, acts, outcomes):
                 cursor.execute("ROLLBACK")
                 return outcomes
-            account_id = page.books.id or postgres.create(cursor.execute, needs)
+            account_id = page.books.id = page.books.id or postgres.create(cursor.execute, needs)
             if account_id is None:
                 cursor.execute("ROLLBACK")
                 raise _NobodyWroteError
             cursor.execute(postgres.SAVE + "; COMMIT", postgres.saving(account_id, page.changes(account_id)))
             self.reached("committed")
+            self.shelf.put(page, cursor.fetchall()[0][1])
+        return outcomes
+
+    def _turn(self, driver: Any, kept: Kept, needs: Needs, acts: Sequence[Act[Any]]) -> list[Outcome] | None:
+        """Plan on the books as they were left, and write that in one message; None when they are no longer what they were.
+
+        What writes nothing cannot tell whether they are, so it is planned anew.
+        """
+        from psycopg import Cursor
+        from psycopg.rows import tuple_row
+
+        self.reached("begun")
+        page = kept.page
+        outcomes = carry_out(page.books, acts)
+        self.reached("planned")
+        if not _is_kept(page, acts, outcomes):
+            return None
+        assert page.books.id is not None
+        parameters = postgres.saving(page.books.id, page.changes(page.books.id))
+        parameters |= postgres.turning(kept.version, kept.new_hold_keys, needs, lock_timeout_s=self._lock_timeout_s)
+        (version,) = Cursor(driver, row_factory=tuple_row).execute(postgres.TURN, parameters).fetchall()[0]
+        if version is None:
+            self.shelf.missed(needs.account)
+            return None
+        self.reached("committed")
+        self.shelf.hit(needs.account)
+        self.shelf.put(page, version)
         return outcomes
 
     def _transact_sqlite(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
@@ -123,11 +154,10 @@ class Ledger:
             # A host may have set up the driver to begin by itself.
             if not driver.in_transaction:
                 driver.execute("BEGIN IMMEDIATE")
-            now = self._clock()
-            needs = Needs.of(account, now, acts)
+            needs = Needs.of(account, self._clock(), acts)
             sqlite.lock(driver.executemany, needs)
             self.reached("begun")
-            page = Page(account, sqlite.load(lambda sql, values: driver.execute(sql, values).fetchall(), needs), now)
+            page = Page.of(needs, sqlite.load(lambda sql, values: driver.execute(sql, values).fetchall(), needs))
             outcomes = carry_out(page.books, acts)
             self.reached("planned")
             if not _is_kept(page, acts, outcomes):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from .holds import Hold
 from .limits import Limit, Tally
@@ -14,8 +13,7 @@ from .periods import Allowance
 
 
 # Any, below: the books themselves, which stand above this module.
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """What books were. Values are frozen, so collections of them are copied and no more; what only grows is noted by its length."""
 
     sums: tuple[datetime, int, int, int, int, int, int]

@@ -76,7 +76,7 @@ class MemoryLedger:
                 models.LOT: [records.from_lot(number, lot) for lot in kept.lots.values()],
                 models.HOLD: [records.from_hold(number, hold) for hold in kept.holds.values()],
                 models.ALLOWANCE: [records.from_allowance(number, allowance) for allowance in books.allowances],
-                models.ENTRY: [records.from_entry(number, entry) for entry in entries],
+                models.ENTRY: [_entry(number, entry) for entry in entries],
                 models.POSTING: [_posting(number, line) for entry in entries for line in records.from_postings(entry)],
                 models.LIMIT: [records.from_limit(number, limit) for limit in books.limits.values()],
                 models.TALLY: [records.from_tally(number, tally) for tally in books.tallies.values()],
@@ -85,6 +85,11 @@ class MemoryLedger:
             for table, values in rows.items():
                 if values:
                     connection.execute(insert(table), values)
+
+
+def _entry(number: int, entry: Entry) -> dict[str, Any]:
+    row = records.from_entry(number, entry)
+    return {name: row.get(name) for name in models.ENTRY.columns.keys()}  # noqa: SIM118  # columns are not a mapping
 
 
 def _posting(number: int, line: Sequence[Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from datetime import timedelta
 
 from . import amount as amounts
@@ -16,7 +16,7 @@ from .entries import Entry, Note
 from .errors import IdempotencyConflict, UnknownCharge, UnknownHold
 from .grants import Grant
 from .holds import Explanation, Hold, HoldState, Overrun, Settlement
-from .limits import Scope, Use, subjects
+from .limits import Use
 from .notices import EventKind
 from .reservation import charge_key, write_off_key
 from .usage import Usage
@@ -146,8 +146,10 @@ class Outgoing(Asking):
 
         def plan(books: Books) -> Settlement:
             hold = _held(books, hold_id)
+            nano = hold.rate.nano(usage) if usage else reservation.estimated(hold)
             note = Note(
                 hold_id=hold.id,
+                priced_nano=nano,
                 model=hold.model,
                 feature=hold.feature,
                 user=hold.user,
@@ -157,7 +159,6 @@ class Outgoing(Asking):
                 usage=usage.used() if usage else None,
                 reason=None if usage else "no usage was reported: charged as estimated",
             )
-            nano = hold.rate.nano(usage) if usage else reservation.estimated(hold)
             policy = self._overrun if overrun is None else Overrun(overrun)
             settled = reservation.settle(books, hold, nano, note, overrun=policy, overdraft_max=self._overdraft_max)
             if usage is None and not settled.replayed:
@@ -189,16 +190,18 @@ class Outgoing(Asking):
 
         Raises: InsufficientCredits when less is available, LimitReached, UnknownModel, IdempotencyConflict.
         """
-        rate = self.rate_card.rate(model)
+        card, used = self.rate_card, usage.used()
+        nano = card.rate(model).nano(usage)
         note = Note(
-            digest=digest("charge", model, sorted(usage.used().items()), user, feature, *_more(team, api_key)),
+            digest=digest("charge", model, sorted(used.items()), user, feature, *_more(team, api_key)),
             model=model,
             feature=feature,
             user=user,
             team=team,
             api_key=api_key,
-            card_version=self.rate_card.version,
-            usage=usage.used(),
+            card_version=card.version,
+            usage=used,
+            priced_nano=nano,
         )
         entry_key = charge_key(inputs.key(key))
 
@@ -207,7 +210,7 @@ class Outgoing(Asking):
                 return Settlement(charged=-booked.amount, replayed=True)
             if books.hold_of(key) is not None:
                 raise IdempotencyConflict(account, key)
-            return reservation.charge(books, rate.nano(usage), key=entry_key, note=note)
+            return reservation.charge(books, nano, key=entry_key, note=note)
 
         subject = _named(note)
         return Act(plan=plan, account=inputs.key(account, "account"), hold_keys=(key,), entry_keys=(entry_key,), subjects=subject)
@@ -243,17 +246,18 @@ class Outgoing(Asking):
         api_key: str | None,
     ) -> Hold:
         """A hold as it would be made now; its times are set when it is planned."""
-        rate = self.rate_card.rate(model)
+        card, now = self.rate_card, self._clock()
+        rate = card.rate(model)
         return Hold(
-            id=uuid.uuid4().hex,
+            id=os.urandom(16).hex(),
             account=inputs.key(account, "account"),
             key=inputs.key(key),
             digest=digest("hold", model, sorted(estimate.used().items()), user, feature, *_more(team, api_key)),
             amount=rate.cost(estimate),
-            held_at=self._clock(),
-            expires_at=self._clock(),
+            held_at=now,
+            expires_at=now,
             rate=rate,
-            card_version=self.rate_card.version,
+            card_version=card.version,
             estimate=estimate,
             model=model,
             user=user,
@@ -265,7 +269,8 @@ class Outgoing(Asking):
 
 def _named(use: Use) -> tuple[str, ...]:
     """Whose limits matter; each name within what the database keeps. Raises: BadInput."""
-    return tuple(inputs.key(subject, scope.value) for scope, subject in subjects(use).items() if scope is not Scope.account)
+    names = (("team", use.team), ("user", use.user), ("feature", use.feature), ("key", use.api_key))
+    return tuple([inputs.key(subject, scope) for scope, subject in names if subject is not None])
 
 
 def _more(team: str | None, api_key: str | None) -> tuple[str | None, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from . import noticing, records
 from .acts import Act
 from .books import Books
+from .holds import HoldState
 from .limits import EACH
 from .notices import Alert
 
@@ -69,6 +70,7 @@ class Changes:
 
     Attributes:
         account: all its columns but its number.
+        entries: columns that are not there are left out.
         postings: seq, side, book, lot and amount of each.
     """
 
@@ -86,14 +88,42 @@ class Changes:
 
 
 class Page:
-    """One locked account between load and save."""
+    """One account between load and save."""
 
-    def __init__(self, account: str, loaded: Loaded, now: datetime) -> None:
-        self.books = books = _open(account, loaded, now)
-        self._before, self._due_at = books.mark(), loaded.account["next_change_at"] if loaded.account else None
+    def __init__(self, books: Books, *, due_at: datetime | None, subjects: frozenset[str], now: datetime) -> None:
+        self.books, self._due_at, self._subjects = books, due_at, subjects
+        self._before = books.mark()
         books.mature(now)
         if books.entries:
             noticing.look(books)
+
+    @staticmethod
+    def of(needs: Needs, loaded: Loaded) -> Page:
+        """Open the books that were loaded, and bring them up to date."""
+        due_at = loaded.account["next_change_at"] if loaded.account else None
+        return Page(_open(needs.account, loaded, needs.now), due_at=due_at, subjects=frozenset(needs.subjects), now=needs.now)
+
+    def has(self, needs: Needs) -> bool:
+        """Whether these books, as they were closed, have all that is needed beside keys that are new."""
+        books = self.books
+        if books.other_holds_end_at is not None and books.other_holds_end_at <= needs.now:
+            return False
+        return all(hold_id in books.holds for hold_id in needs.hold_ids) and (
+            not books.limit_count or self._subjects.issuperset(needs.subjects)
+        )
+
+    def closed(self) -> Books:
+        """Keep of the books what a load would find of them: what is open, and no history."""
+        books = self.books
+        books.lots = {number: lot for number, lot in books.lots.items() if lot.is_open}
+        books.holds = {hold_id: hold for hold_id, hold in books.holds.items() if hold.state is HoldState.open}
+        books.hold_ids = {hold.key: hold.id for hold in books.holds.values()}
+        books.entries, books.events, books.past = [], [], {}
+        return books
+
+    def reopened(self, now: datetime) -> Page:
+        """Open the closed books of this page again."""
+        return Page(self.books, due_at=self._due_at, subjects=self._subjects, now=now)
 
     @property
     def is_changed(self) -> bool:
@@ -104,14 +134,16 @@ class Page:
         return any(getattr(books, name) != getattr(before, name) for name in _KEPT)
 
     def changes(self, account_id: int) -> Changes:
-        """What to write, for an account whose row has this number."""
+        """What to write, for an account whose row has this number. The page is then as it was written."""
         books, before = self.books, self._before
+        account = records.from_books(books)
+        self._due_at = account["next_change_at"]
         known = len(before.allowances)
         changed = [new for old, new in zip(before.allowances, books.allowances, strict=False) if old != new]
         lots = [lot for number, lot in books.lots.items() if before.lots.get(number) is not lot]
         holds = [hold for hold_id, hold in books.holds.items() if before.holds.get(hold_id) is not hold]
         return Changes(
-            account=records.from_books(books),
+            account=account,
             entries=[records.from_entry(account_id, entry) for entry in books.entries],
             postings=[line for entry in books.entries for line in records.from_postings(entry)],
             lots=[records.from_lot(account_id, lot) for lot in lots if lot.number not in before.lots],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -30,10 +31,13 @@ CREATE = """
 INSERT INTO credits_account (account, seq, lot_count, balance, debt, held, matured_at)
 VALUES (%(account)s, 0, 0, 0, 0, 0, %(now)s) ON CONFLICT (account) DO NOTHING RETURNING id
 """
-SAVE = (
-    "SELECT credits_save(%(account_id)s, %(account)s::json, %(entries)s::json, %(seqs)s::bigint[], %(sides)s::int[], %(books)s::text[], "
-    "%(lots)s::bigint[], %(amounts)s::bigint[], %(rest)s::json)"
+_SAVING = (
+    "%(account)s::json, %(entries)s::json, %(seqs)s::bigint[], %(sides)s::int[], %(books)s::text[], %(lots)s::bigint[], "
+    "%(amounts)s::bigint[], %(rest)s::json"
 )
+SAVE = f"SELECT credits_save(%(account_id)s, {_SAVING}), pg_current_xact_id()::xid::text"
+_KEYS = "%(hold_keys)s::json, %(entry_keys)s::json"
+TURN = f"SELECT credits_turn(%(account_id)s::bigint, %(version)s::xid, %(timeout)s, {_KEYS}, {_SAVING})::text"
 # One statement sees what was committed when it began: a stricter level would not see what was committed while it waited for the lock.
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; "
 
@@ -95,9 +99,10 @@ def saving(account_id: int, changes: Changes) -> dict[str, Any]:
     seqs, sides, books, lots, amounts = zip(*changes.postings, strict=True) if changes.postings else ((),) * 5
     rest = {name: rows for name in _REST if (rows := getattr(changes, name))}
     return {
-        "account_id": account_id,
+        # As text: the driver would prepare a statement for each size of number.
+        "account_id": str(account_id),
         "account": _json(changes.account),
-        "entries": _json([_without_none(row) for row in changes.entries]) if changes.entries else None,
+        "entries": _json(changes.entries) if changes.entries else None,
         "seqs": _array(seqs),
         "sides": _array(sides),
         "books": _array(books),
@@ -107,15 +112,23 @@ def saving(account_id: int, changes: Changes) -> dict[str, Any]:
     }
 
 
+def turning(version: str, new_hold_keys: Sequence[str], needs: Needs, *, lock_timeout_s: int) -> dict[str, Any]:
+    """The parameters of TURN beside those of SAVE. It answers with the new version of the account's row.
+
+    It writes nothing and answers NULL when the row has another version than it had, or one of these keys is known.
+    """
+    keys = {"hold_keys": _json(new_hold_keys), "entry_keys": _json(needs.entry_keys)}
+    return {**keys, "version": version, "timeout": f"{lock_timeout_s}s"}
+
+
 def _json(value: object) -> str:
-    return json.dumps(value, default=datetime.isoformat)
-
-
-def _without_none(row: Mapping[str, Any]) -> dict[str, Any]:
-    # What is not there the server reads as NULL, and more quickly.
-    return {name: value for name, value in row.items() if value is not None}
+    return _ENCODER.encode(value)
 
 
 def _array(values: Sequence[int | str | None]) -> str:
     """Write numbers and names of books as the server reads arrays, at once instead of one by one."""
-    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+    return "{" + ",".join(map(str, values)).replace("None", "NULL") + "}"
+
+
+# Most times of a batch are the same one.
+_ENCODER = json.JSONEncoder(default=functools.lru_cache(maxsize=64)(datetime.isoformat), check_circular=False, separators=(",", ":"))

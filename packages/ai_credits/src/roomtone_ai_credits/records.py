@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from .books import Books
@@ -164,30 +165,22 @@ def to_entries(rows: Sequence[Mapping[str, Any]], sides: Sequence[Mapping[str, A
 
 
 def from_entry(account_id: int, entry: Entry) -> dict[str, Any]:
-    """Write an entry."""
+    """Write an entry; what is not there is left out."""
     note = entry.note
-    return {
+    row = {
         "account_id": account_id,
         "seq": entry.seq,
         "key": entry.key,
-        "kind": entry.kind.value,
+        "kind": _KINDS[entry.kind],
         "at": entry.at,
         "amount": entry.amount,
         "balance_after": entry.balance_after,
         "digest": note.digest,
-        "reason": note.reason,
-        "actor": note.actor,
-        "hold_id": note.hold_id,
-        "model": note.model,
-        "feature": note.feature,
-        "used_by": note.user,
-        "card_version": note.card_version,
-        "usage": note.usage,
-        "priced_nano": note.priced_nano,
-        "team": note.team,
-        "api_key": note.api_key,
-        "limits": list(note.limits) or None,
     }
+    row |= {name: value for name, value in zip(_WRITTEN, _WRITTEN_OF(note), strict=True) if value is not None}
+    if note.limits:
+        row["limits"] = list(note.limits)
+    return row
 
 
 def to_posting(row: Mapping[str, Any]) -> Posting:
@@ -197,7 +190,7 @@ def to_posting(row: Mapping[str, Any]) -> Posting:
 
 def from_postings(entry: Entry) -> list[tuple[int, int, str, int | None, int]]:
     """Write the postings of an entry: seq, side, book, lot and amount."""
-    return [(entry.seq, side, posting.book.value, posting.lot, posting.amount) for side, posting in enumerate(entry.postings)]
+    return [(entry.seq, side, _BOOKS[posting.book], posting.lot, posting.amount) for side, posting in enumerate(entry.postings)]
 
 
 def to_limit(row: Mapping[str, Any]) -> Limit:
@@ -260,3 +253,8 @@ _LIMIT = ("name", "subject", "amount", "length_s", "timezone", "is_hard", "is_ac
 _TALLY = ("name", "subject", "held", "spent", "before")
 _ENTRY = ("seq", "key", "at", "amount", "balance_after")
 _NOTE = ("digest", "reason", "actor", "hold_id", "model", "feature", "card_version", "usage", "priced_nano", "team", "api_key")
+# What may be missing of a note, by the names of its columns; its limits are a list there.
+_WRITTEN = ("reason", "actor", "hold_id", "model", "feature", "used_by", "card_version", "usage", "priced_nano", "team", "api_key")
+_WRITTEN_OF = attrgetter(*(name if name != "used_by" else "user" for name in _WRITTEN))
+# Reading `value` of a member runs code of `enum`; there are three to an entry.
+_BOOKS, _KINDS = {book: book.value for book in Book}, {kind: kind.value for kind in EntryKind}

@@ -100,8 +100,7 @@ def settle(books: Books, hold: Hold, nano: int, note: Note, *, overrun: Overrun 
     short = cost - sum(parts.values())
     sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
     sides += [Posting(book=Book.debt, amount=-short), Posting(book=Book.consumed, amount=cost)]
-    limits = counting.spend(books, hold, cost)
-    books.post(EntryKind.charge, charge_key(hold.key), sides, changed(note, priced_nano=nano, limits=limits))
+    books.post(EntryKind.charge, charge_key(hold.key), sides, _counted(note, nano, counting.spend(books, hold, cost)))
     given_up = _write_off(books, hold, short, overrun, overdraft_max)
     if short:
         books.tell(EventKind.overrun, hold_id=hold.id, debt=short - given_up, written_off=given_up)
@@ -124,8 +123,8 @@ def charge(books: Books, nano: int, *, key: str, note: Note) -> Settlement:
         books.carry_nano = carried
         raise
     sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in take(lots, cost).items()]
-    note = changed(note, priced_nano=nano, limits=counting.spend(books, note, cost))
-    books.post(EntryKind.charge, key, [*sides, Posting(book=Book.consumed, amount=cost)], note)
+    sides.append(Posting(book=Book.consumed, amount=cost))
+    books.post(EntryKind.charge, key, sides, _counted(note, nano, counting.spend(books, note, cost)))
     return Settlement(charged=cost)
 
 
@@ -175,6 +174,11 @@ def charge_key(key: str) -> str:
 def write_off_key(key: str) -> str:
     """The key under which is booked what the hold with `key` cost and nobody pays."""
     return f"write-off:{key}"
+
+
+def _counted(note: Note, nano: int, limits: tuple[str, ...]) -> Note:
+    """The note with the price, and where it was counted; callers may have noted the price already."""
+    return note if note.priced_nano == nano and note.limits == limits else changed(note, priced_nano=nano, limits=limits)
 
 
 def _paid_from(books: Books, hold: Hold, cost: int) -> dict[int, int]:

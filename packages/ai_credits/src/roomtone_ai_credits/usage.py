@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from .amount import is_whole
 from .errors import BadInput
@@ -39,7 +40,7 @@ class Usage:
 
     def used(self) -> dict[str, int]:
         """Return the buckets that are not 0, and `requests`: what is worth keeping."""
-        return {name: count for name in BUCKETS if (count := getattr(self, name)) or name == "requests"}
+        return {name: count for name, count in zip(BUCKETS, _COUNTS(self), strict=True) if count or name == "requests"}
 
     @property
     def prompt_tokens(self) -> int:
@@ -48,3 +49,4 @@ class Usage:
 
 
 BUCKETS = tuple(field.name for field in fields(Usage))
+_COUNTS = attrgetter(*BUCKETS)

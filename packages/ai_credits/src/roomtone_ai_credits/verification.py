@@ -59,7 +59,7 @@ def verify(engine: Engine, account: str | None = None) -> Verification:
         facts = [f"account {finding.account!r}: {finding.fact}" for finding in findings]
         # A statement may answer two findings.
         repairs = dict.fromkeys(finding.repair for finding in findings if finding.repair)
-        raise LedgerMismatch(facts, repairs=list(repairs))
+        raise LedgerMismatch(facts, repairs=[*repairs, *proof.touch({finding.account for finding in findings if finding.repair})])
     return Verification(accounts=accounts, entries=entries)
 
 
@@ -77,6 +77,11 @@ class _Proof:
         """How many accounts and entries there are."""
         entries = self._connection.scalar(select(func.count()).select_from(ENTRY).where(ENTRY.c.account_id.in_(self._all)))
         return len(self._names), entries or 0
+
+    def touch(self, accounts: set[str]) -> Iterator[str]:
+        """Write the rows of accounts as they are, so that no process goes on with books it had read before a repair."""
+        if ids := [account_id for account_id, name in self._names.items() if name in accounts]:
+            yield _statement(update(ACCOUNT).where(ACCOUNT.c.id.in_(ids)).values(seq=ACCOUNT.c.seq))
 
     def entries(self) -> Findings:
         """Postings of an entry sum to zero, and the account's sides of them to its amount."""
