@@ -25,7 +25,7 @@ def test_upgrading_again_keeps_the_installations_name(site):
 
     before = name()
 
-    assert schema.upgrade(site.catalog) == "tenancy_0003"
+    assert schema.upgrade(site.catalog) == "tenancy_0004"
     assert name() == before
 
 

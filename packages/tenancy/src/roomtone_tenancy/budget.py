@@ -37,6 +37,7 @@ class ConnectionBudget(Generic[C]):
     def __init__(self, server: str, limits: PoolLimits, *, timer: Callable[[], float] = time.monotonic) -> None:
         self.server, self.limits, self._timer = server, limits, timer
         self.limit = limits.share
+        self._waits, self._timeouts, self._waited_s = 0, 0, 0.0
         self._inherited: list[object] = []
         self._start()
         after_fork = weakref.WeakMethod(self._after_fork)
@@ -148,12 +149,16 @@ class ConnectionBudget(Generic[C]):
         with self._lock:
             leases, idle, waiting = list(self._leases), len(self._idle), len(self._waiters)
             tenants, total, limit = held(self._open, self._leases, now), self.open_count, self.limit
+            waits, waited_s, timeouts = self._waits, self._waited_s, self._timeouts
         return ServerConnections(
             server=self.server,
             open=total,
             lent=len(leases),
             idle=idle,
             waiting=waiting,
+            waits=waits,
+            waited_s=waited_s,
+            timeouts=timeouts,
             limit=limit,
             tenants=tenants,
             long_leases=tuple(lease.as_long(now) for lease in leases if lease.is_long(now, self.limits.leak_s)),
@@ -162,6 +167,7 @@ class ConnectionBudget(Generic[C]):
     # ── Inside ───────────────────────────────────────────────────────────
 
     def _wait(self, waiter: Waiter[C]) -> Lease[C]:
+        began = self._timer()
         try:
             waiter.ready.wait(self.limits.wait_s)
         except BaseException:
@@ -172,8 +178,11 @@ class ConnectionBudget(Generic[C]):
                 self._abandon(waiter.lease)
             raise
         with self._lock:
+            self._waits += 1
+            self._waited_s += self._timer() - began
             if waiter.lease is not None:
                 return waiter.lease
+            self._timeouts += 1
             self._waiters.remove(waiter)
             holders = held(self._open, self._leases, self._timer())
             limit = self.limit

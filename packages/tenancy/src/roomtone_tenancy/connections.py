@@ -45,6 +45,9 @@ class ServerConnections:
         open: lent and idle together; never more than `limit`, but for those lent before the limit shrank.
         limit: this process's share of the server.
         waiting: callers in the queue.
+        waits: callers that had to queue since this process began, those that gave up among them.
+        waited_s: how long they queued together, seconds.
+        timeouts: those of them that got none in time: `BudgetExhausted`.
         tenants: those with the most connections, at most 10.
         long_leases: held for longer than `PoolLimits.leak_s`; empty unless that is set.
     """
@@ -54,6 +57,9 @@ class ServerConnections:
     lent: int
     idle: int
     waiting: int
+    waits: int
+    waited_s: float
+    timeouts: int
     limit: int
     tenants: tuple[HeldConnections, ...]
     long_leases: tuple[LongLease, ...]

@@ -159,6 +159,14 @@ class OperationRow(CatalogRow):
     """Something being done to a tenant outside any transaction: a wish with its steps."""
 
     __tablename__ = "tenancy_operations"
+    __table_args__ = (
+        Index(
+            "ix_tenancy_operations_unfinished",
+            "kind",
+            postgresql_where=text("finished_at IS NULL"),
+            sqlite_where=text("finished_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey(TenantRow.id, ondelete="CASCADE"), index=True)

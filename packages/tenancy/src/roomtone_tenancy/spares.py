@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Engine, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from . import faults
@@ -122,13 +122,18 @@ class Spares:
 
     def status(self) -> list[SpareStatus]:
         """The spares of each server that accepts tenants or has some, by name; read from the catalog."""
-        found: dict[str, Counter[str]] = {name: Counter() for name in self.names()}
+        names = list(self.names())
+        with Session(self.catalog) as session:
+            return self.counted(session.connection(), names)
+
+    def counted(self, connection: Connection, names: Iterable[str]) -> list[SpareStatus]:
+        """The spares of these servers and of others that have some, by name; one query."""
+        found: dict[str, Counter[str]] = {name: Counter() for name in names}
         is_ready = self._is_claimable().label("is_ready")
         counts = select(SpareRow.server, SpareRow.state, is_ready, func.count()).group_by(SpareRow.server, SpareRow.state, "is_ready")
-        with Session(self.catalog) as session:
-            for server, state, ready, count in session.execute(counts):
-                kind = "ready" if ready else "making" if state == SpareState.MAKING else "outdated"
-                found.setdefault(server, Counter())[kind] += count
+        for server, state, ready, count in connection.execute(counts):
+            kind = "ready" if ready else "making" if state == SpareState.MAKING else "outdated"
+            found.setdefault(server, Counter())[kind] += count
         return [
             SpareStatus(server=name, ready=counted["ready"], making=counted["making"], outdated=counted["outdated"])
             for name, counted in sorted(found.items())

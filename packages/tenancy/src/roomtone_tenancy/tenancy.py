@@ -14,6 +14,7 @@ from sqlalchemy import URL, Engine, MetaData
 from sqlalchemy.orm import Session
 
 from .cache import CacheStats
+from .census import Census, take_census
 from .connections import ServerConnections
 from .doctor import Diagnosis, Doctor, Thresholds
 from .errors import BadHost, TenantUnavailable, UnknownHost, UnknownTenant
@@ -351,6 +352,14 @@ class Tenancy:
     def cache_stats(self) -> CacheStats:
         """What the look-ups by key and by host cost since the start: hits, misses, stale answers."""
         return self._lookups.stats()
+
+    def census(self) -> Census:
+        """How many tenants, unfinished operations, spares and tenants of the newest run there are; seven short queries.
+
+        Raises:
+            TimeoutError: the catalog did not answer in time.
+        """
+        return take_census(self._lookups, self._provisioning)
 
     # ── Scope and sessions ───────────────────────────────────────────────
 
