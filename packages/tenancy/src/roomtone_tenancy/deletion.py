@@ -74,7 +74,7 @@ class Deletion:
         site = of.sites[tenant.server]
         assert tenant.database is not None
         lock = f"tenant:{tenant.id}"
-        with of.leases.hold(lock) as lease, ExitStack() as stack:
+        with of.spans.span("delete", tenant=tenant.key), of.leases.hold(lock) as lease, ExitStack() as stack:
             try:
                 worker = stack.enter_context(site.provisioner.work(lock))
             except OperationBusy:

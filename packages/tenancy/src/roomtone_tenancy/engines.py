@@ -14,11 +14,14 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from .comments import OPTION as COMMENT
+from .comments import add_comments, comment_of
 from .errors import StampMismatch, TenantReadOnly
 from .hygiene import Hygiene, PostgresHygiene, SqliteHygiene
 from .lifecycle import TenantState
-from .pool import Budget, TenantPool, TenantRecord
+from .pool import Budget, TenantPool, TenantRecord, TracedPool
 from .server import PoolLimits, Server
+from .spans import OFF, Spans
 from .tenant import Tenant
 
 CONNECT_TIMEOUT_S = 5
@@ -54,13 +57,28 @@ class ServerEngines:
         limits: bounds on connections and engines.
         state: what the tenant may do now, asked at the start of each transaction; raises when it may do nothing.
         budget: the bound on connections; it outlives a change of the server's address.
+        spans: who traces.
+        sql_comments: whether each statement names its tenant; see `comments`.
     """
 
-    def __init__(self, server: Server, limits: PoolLimits, state: Callable[[Tenant], TenantState], budget: Budget) -> None:
+    def __init__(
+        self,
+        server: Server,
+        limits: PoolLimits,
+        state: Callable[[Tenant], TenantState],
+        budget: Budget,
+        *,
+        spans: Spans = OFF,
+        sql_comments: bool = False,
+    ) -> None:
         # hstore's types have a number of their own in each database: read them as text instead.
         native = {} if server.is_sqlite else {"use_native_hstore": False}
         self._blueprint = create_engine(server.parsed, hide_parameters=True, **native)
-        self._server, self._limits, self._state, self.budget = server, limits, state, budget
+        self._server, self._limits, self._state, self.budget, self._spans = server, limits, state, budget, spans
+        self._pool_of: type[TenantPool] = TenantPool if spans is OFF else TracedPool
+        self._has_comments = sql_comments
+        if sql_comments:
+            add_comments(self._blueprint)
         self._hygiene: Hygiene = SqliteHygiene() if server.is_sqlite else PostgresHygiene(resets=server.pooling != "transaction")
         self._engines: OrderedDict[str, TenantEngine] = OrderedDict()
         self._lock = threading.Lock()
@@ -120,7 +138,7 @@ class ServerEngines:
 
     def _make(self, tenant: Tenant, url: URL, **options: Any) -> TenantEngine:  # options are execution options
         dialect = self._blueprint.dialect
-        pool = TenantPool(
+        pool = self._pool_of(
             lambda record: self._connect(record, url, tenant, is_gated=_UNGATED not in options),
             budget=self.budget,
             hygiene=self._hygiene,
@@ -128,7 +146,10 @@ class ServerEngines:
             ping_after_s=self._limits.ping_after_s,
             dialect=dialect,
             blueprint=self._blueprint.pool,
+            spans=self._spans,
         )
+        if self._has_comments:
+            options[COMMENT] = comment_of(tenant.key)
         engine = TenantEngine(pool, dialect, url, execution_options={_OPTION: tenant, **options}, hide_parameters=True)
         engine.epoch = tenant.epoch
         engine._compiled_cache = self._blueprint._compiled_cache
@@ -143,6 +164,13 @@ class ServerEngines:
             options = {"connect_timeout": CONNECT_TIMEOUT_S, "autocommit": True, **options}
             if self._server.pooling == "transaction":
                 options["prepare_threshold"] = None  # the next transaction may be on another connection
+        with self._spans.span("connect", tenant=tenant.key, server=self._server.name):
+            return self._opened(record, tenant, arguments, options, is_gated=is_gated)
+
+    def _opened(
+        self, record: TenantRecord, tenant: Tenant, arguments: Any, options: Any, *, is_gated: bool  # Any: the driver's
+    ) -> DBAPIConnection:
+        dialect = self._blueprint.dialect
         try:
             connection: Any = self._open(dialect, arguments, options)
         except dialect.loaded_dbapi.Error:

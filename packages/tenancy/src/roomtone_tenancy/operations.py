@@ -20,6 +20,7 @@ from .lifecycle import TenantState
 from .models import OperationRow, StepRow, TenantRow
 from .process import is_surely_dead, own_identity
 from .progress import Progress, StepProgress, StepState
+from .spans import Spans
 from .tenant import Tenant
 
 ERROR_LENGTH_MAX = 2000
@@ -34,6 +35,7 @@ class Operations:
     catalog: Engine
     clock: Callable[[], datetime]
     events: Events
+    spans: Spans
 
     def want(
         self,
@@ -154,10 +156,11 @@ class Attempt:
         self._report(StepProgress(name=name, state=StepState.RUNNING, seconds=None))
         self._began = time.monotonic()
         try:
-            self.of.events.run(StepStarted(tenant=self.tenant, operation=self.kind, step=name))
-            yield
-            if not is_last:
-                self.of.events.run(self._finished(name))
+            with self.of.spans.span(f"{self.kind}.{name}", tenant=self.tenant.key):
+                self.of.events.run(StepStarted(tenant=self.tenant, operation=self.kind, step=name))
+                yield
+                if not is_last:
+                    self.of.events.run(self._finished(name))
         except Exception as error:
             self._failed(name, error)
             self.of.events.tell(StepFailed(tenant=self.tenant, operation=self.kind, step=name, error=error))

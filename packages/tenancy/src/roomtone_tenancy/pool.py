@@ -15,6 +15,7 @@ from .connections import ServerConnections
 from .hygiene import Hygiene
 from .lending import Lease, Shelf
 from .server import PoolLimits
+from .spans import OFF, Spans
 
 
 class TenantRecord(_ConnectionRecord):
@@ -38,12 +39,21 @@ class TenantPool(Pool):
     """
 
     def __init__(
-        self, creator: Any, *, budget: Budget, hygiene: Hygiene, holder: str, ping_after_s: float, dialect: Dialect, blueprint: Pool
+        self,
+        creator: Any,
+        *,
+        budget: Budget,
+        hygiene: Hygiene,
+        holder: str,
+        ping_after_s: float,
+        dialect: Dialect,
+        blueprint: Pool,
+        spans: Spans = OFF,
     ) -> None:
         super().__init__(creator, dialect=dialect)  # creator is Pool's own
         self.dispatch = blueprint.dispatch
         self._driver_error = dialect.loaded_dbapi.Error
-        self._budget, self._hygiene, self._ping_after_s = budget, hygiene, ping_after_s
+        self._budget, self._hygiene, self._ping_after_s, self._spans = budget, hygiene, ping_after_s, spans
         self._shelf = Shelf(holder)
 
     def _do_get(self) -> TenantRecord:
@@ -98,7 +108,7 @@ class TenantPool(Pool):
 
     def recreate(self) -> TenantPool:
         """A pool like this one: `Engine.dispose` asks for it."""
-        return TenantPool(
+        return type(self)(
             self._creator,
             budget=self._budget,
             hygiene=self._hygiene,
@@ -106,6 +116,7 @@ class TenantPool(Pool):
             ping_after_s=self._ping_after_s,
             dialect=cast(Dialect, self._dialect),
             blueprint=self,
+            spans=self._spans,
         )
 
     def dispose(self) -> None:
@@ -115,6 +126,14 @@ class TenantPool(Pool):
     def status(self) -> str:
         """A line for people."""
         return f"tenant {self._shelf.holder}: {self._budget.open_count} connections open to {self._budget.server}"
+
+
+class TracedPool(TenantPool):
+    """A tenant's pool, with a span for each connection that is taken: the wait in the queue, and a new connection if it is one."""
+
+    def _do_get(self) -> TenantRecord:
+        with self._spans.span("checkout", tenant=self._shelf.holder, server=self._budget.server):
+            return super()._do_get()
 
 
 class Budgets:

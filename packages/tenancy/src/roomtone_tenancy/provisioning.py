@@ -28,6 +28,7 @@ from .provisioners.stamp import STAMP
 from .registry import Registry
 from .revisions import Revisions
 from .sites import Sites
+from .spans import Spans
 from .spares import Spares
 from .templates import Templates
 from .tenant import Tenant
@@ -53,6 +54,7 @@ class Provisioning:
     scope: Scope
     clock: Callable[[], datetime]
     seed: Seed | None
+    spans: Spans
 
     def register(self, session: Session, key: str, **wishes: Any) -> Tenant:
         """See `Tenancy.register`; a spare makes the tenant active at once, when nothing of the host's is to run for it."""
@@ -114,7 +116,7 @@ class Provisioning:
                 return None
             return self.operations.begin(session, lease, begun, listener, kind="provision", is_instant=site.provisioner.is_instant)
 
-        with self.leases.hold_and(lock, begin) as attempt, ExitStack() as stack:
+        with self.spans.span("provision", tenant=tenant.key), self.leases.hold_and(lock, begin) as attempt, ExitStack() as stack:
             if attempt is None:
                 return None
             try:

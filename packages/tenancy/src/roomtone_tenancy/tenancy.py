@@ -44,7 +44,9 @@ from .provisioning import UNMADE_STATES, Seed
 from .reserved import Reserved
 from .secrecy import Secrets
 from .server import PoolLimits, Server
+from .spans import OFF, Spans
 from .tenant import LifecycleEntry, Tenant
+from .traced import TracedLookups
 from .wiring import assemble
 
 
@@ -72,6 +74,8 @@ class Tenancy:
         backups: where `tenancy.backups` keeps them, as a `FolderStore` or `s3.S3Store`; without it there are none.
         tools: where pg_dump and pg_restore are; looked for if None.
         scrubs: functions that take from a clone what must not be in it; see `life.scrubs.Scrub`.
+        spans: who traces, as `tracing.OpenTelemetrySpans()`; otherwise nobody, at no cost.
+        sql_comments: name the tenant in a comment behind each statement of its sessions, where servers show what they are doing.
     """
 
     def __init__(
@@ -97,7 +101,10 @@ class Tenancy:
         backups: Store | None = None,
         tools: Tools | None = None,
         scrubs: Sequence[Scrub] = (),
+        spans: Spans = OFF,
+        sql_comments: bool = False,
     ) -> None:
+        lookups_of: Callable[..., Lookups] = Lookups if spans is OFF else partial(TracedLookups, spans=spans)
         parts = assemble(
             catalog,
             servers=servers,
@@ -110,13 +117,15 @@ class Tenancy:
             reserved=reserved,
             seed=seed,
             spares=spares,
-            lookups=Lookups(
+            lookups=lookups_of(
                 catalog, ttl_s=cache_ttl_s, stale_s=cache_stale_s, entries_max=cache_entries_max, timeout_s=catalog_timeout_s, listen=listen
             ),
             lease_s=lease_s,
             backups=backups,
             tools=tools or Tools(),
             scrubs=scrubs,
+            spans=spans,
+            sql_comments=sql_comments,
         )
         weakref.finalize(self, parts.lookups.stop, wait=False).atexit = False
         self.reserved, self.servers, self.spares, self.domains = reserved, parts.servers, parts.spares, parts.domains
@@ -495,12 +504,14 @@ class Tenancy:
         allowed = None if only is None else frozenset(only)
         tenants = [it for it in self.tenants() if it.state.may_read and (allowed is None or it.key in allowed) and where(it)]
 
+        spans = self._provisioning.spans
+
         def call(tenant: Tenant) -> T:
-            with self.use(tenant, allow_switch=True), self.session() as session:
+            with spans.span("map.call", tenant=tenant.key), self.use(tenant, allow_switch=True), self.session() as session:
                 return function(session, tenant)
 
         bounded = min(concurrency, self._budgets.limits.per_server)
-        return FanOut(tenants, call, concurrency=bounded, deadline_s=deadline_s, on_error=on_error)
+        return FanOut(tenants, spans.carried(call), concurrency=bounded, deadline_s=deadline_s, on_error=on_error)
 
     def orphans(self) -> list[str]:
         """Databases, files and roles of this installation that no tenant, spare or template accounts for; none in normal life."""
@@ -549,8 +560,9 @@ class Tenancy:
 
     def _move(self, session: Session, key: str, after: TenantState, reason: str, actor: str) -> Tenant:
         self._require_control(session)
-        moved = self._registry.move(session, key, after, reason=reason, actor=actor)
-        self._workshop.doors.changed(session, moved.id)
+        with self._provisioning.spans.span("change_state", tenant=key, after=after):
+            moved = self._registry.move(session, key, after, reason=reason, actor=actor)
+            self._workshop.doors.changed(session, moved.id)
         return moved
 
     def _engine(self, tenant: Tenant) -> Engine:

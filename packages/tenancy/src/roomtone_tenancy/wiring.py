@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, MetaData
@@ -35,8 +36,10 @@ from .revisions import Revisions
 from .server import PoolLimits, Server, ServerState
 from .servers import Servers
 from .sites import Site, Sites
+from .spans import OFF, Spans
 from .spares import Spares
 from .templates import Templates
+from .traced import TracedRegistry
 from .vault import Vault
 
 
@@ -75,6 +78,8 @@ def assemble(
     backups: Store | None,
     tools: Tools,
     scrubs: Sequence[Scrub],
+    spans: Spans,
+    sql_comments: bool,
 ) -> Parts:
     """The parts, from what `Tenancy` was given."""
     if len({server.name for server in servers}) < len(servers):
@@ -82,7 +87,8 @@ def assemble(
     vault, events, budgets = Vault(keys), Events(), Budgets(limits)
     heart = Heart(catalog=catalog, clock=clock, budgets=budgets, limits=limits)
     known = Servers(lookups, given=servers, vault=vault, clock=clock, placement=placement)
-    registry = Registry(catalog=catalog, lookups=lookups, servers=known, clock=clock, events=events, reserved=reserved)
+    registry_of: Callable[..., Registry] = Registry if spans is OFF else partial(TracedRegistry, spans=spans)
+    registry = registry_of(catalog=catalog, lookups=lookups, servers=known, clock=clock, events=events, reserved=reserved)
     leases = Leases(catalog=catalog, clock=clock, ttl_s=lease_s)
     credentials = Credentials(catalog=catalog, vault=vault, clock=clock)
     revisions = Revisions(folder=migrations, metadata=metadata)
@@ -93,7 +99,14 @@ def assemble(
         make=lambda server: Site(
             server=server,
             provisioner=provisioner_for(server),
-            engines=ServerEngines(server, limits, lambda tenant: registry.usable(tenant).state, budgets.of(server.name)),
+            engines=ServerEngines(
+                server,
+                limits,
+                lambda tenant: registry.usable(tenant).state,
+                budgets.of(server.name),
+                spans=spans,
+                sql_comments=sql_comments,
+            ),
         ),
     )
     pool = Spares(
@@ -110,7 +123,7 @@ def assemble(
     provisioning = Provisioning(
         catalog=catalog,
         registry=registry,
-        operations=Operations(catalog=catalog, clock=clock, events=events),
+        operations=Operations(catalog=catalog, clock=clock, events=events, spans=spans),
         leases=leases,
         credentials=credentials,
         templates=templates,
@@ -121,6 +134,7 @@ def assemble(
         scope=Scope(),
         clock=clock,
         seed=seed,
+        spans=spans,
     )
     workshop = Workshop(of=provisioning, vault=vault, store=backups, tools=tools, scrubs=named(scrubs))
     return Parts(

@@ -56,7 +56,7 @@ class Runner:
     def run(self) -> None:
         """Go on until nothing is left, or the run was stopped. What this runner took and did not finish is given back."""
         threads = ThreadPoolExecutor(self.rollout.parallel, thread_name_prefix="migrate")
-        with self._renewing():
+        with self.of.spans.span("run", run=self.run_id), self._renewing():
             try:
                 self._loop(threads)
             finally:
@@ -67,7 +67,9 @@ class Runner:
     def _loop(self, threads: ThreadPoolExecutor) -> None:
         results: list[Result] = []
         while True:
-            turn = self.runs.turn(self.run_id, self.rollout, results, want=self._appetite())
+            with self.of.spans.span("run.turn", run=self.run_id, results=len(results)) as span:
+                turn = self.runs.turn(self.run_id, self.rollout, results, want=self._appetite())
+                span.note(taken=len(turn.works))
             for event in turn.events:
                 self.of.events.tell(event)
             for result in results:
@@ -80,7 +82,7 @@ class Runner:
             works, self._unbegun = [*([] if turn.is_over else self._unbegun), *turn.works], []
             self._failed.clear()
             for work in sorted(works, key=lambda it: it.position):
-                self._pending[threads.submit(self._do, work)] = work
+                self._pending[threads.submit(self.of.spans.carried(self._do), work)] = work
             if not self._pending:
                 time.sleep(max(turn.wait_s, 0.01))
             results = self._gather(turn.wait_s)
@@ -126,7 +128,9 @@ class Runner:
         if work.database is None:
             return Result(work=work, is_skipped=True)
         try:
-            way = self._apply(work, Place(database=work.database))
+            with self.of.spans.span("run.migrate", tenant=work.key, server=work.server, attempt=work.attempts) as span:
+                way = self._apply(work, Place(database=work.database))
+                span.note(way=way or "none")
         except Exception as error:  # noqa: BLE001 -- whatever a revision raises, the other tenants go on
             if not self._is_wanted(work):
                 return Result(work=work, is_skipped=True)

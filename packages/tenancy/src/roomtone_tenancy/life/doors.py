@@ -74,7 +74,8 @@ class Doors:
                 if row.state not in SETTLED_STATES or row.door is not None or row.database is None:
                     return
                 door, server, place, epoch = wanted(row), row.server, Place(database=row.database), row.epoch
-            self.copier(server).set_door(place, door)
+            with self.of.spans.span("door", tenant=row.key, door=door):
+                self.copier(server).set_door(place, door)
             with Session(self.of.catalog) as session, session.begin():
                 lease.check(session)
                 row = session.get_one(TenantRow, tenant_id, with_for_update=True)

@@ -86,7 +86,8 @@ class Exports:
         if tenant.state not in CLONED_STATES or tenant.database is None:
             raise TenantUnavailable(key, tenant.state)
         books = books_for(self.shop.of.sites[tenant.server].server)
-        with archive.writing(Path(path)) as writer, books.reading(Place(database=tenant.database)) as found:
+        spans = self.shop.of.spans
+        with spans.span("export", tenant=key), archive.writing(Path(path)) as writer, books.reading(Place(database=tenant.database)) as found:
             if found.tenant_id != tenant.id:
                 raise StampMismatch(key, expected=tenant.id, found=found.tenant_id)
             writer.manifest(self._manifest(tenant, books.dialect, found, writer))

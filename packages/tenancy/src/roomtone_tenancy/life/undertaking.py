@@ -47,7 +47,7 @@ class Undertaking:
         Raises:
             OperationBusy: another process is at it, another operation has to be finished first, or there is none to resume.
         """
-        with self.of.leases.hold(f"tenant:{tenant.id}") as lease:
+        with self.of.spans.span(self.kind, tenant=tenant.key), self.of.leases.hold(f"tenant:{tenant.id}") as lease:
             with Session(self.of.catalog) as session, session.begin():
                 lease.check(session)
                 self._want(session, tenant, wish)
