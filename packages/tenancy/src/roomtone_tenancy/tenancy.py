@@ -104,6 +104,7 @@ class Tenancy:
         spans: Spans = OFF,
         sql_comments: bool = False,
     ) -> None:
+        self.tools = tools or Tools()
         lookups_of: Callable[..., Lookups] = Lookups if spans is OFF else partial(TracedLookups, spans=spans)
         parts = assemble(
             catalog,
@@ -122,7 +123,7 @@ class Tenancy:
             ),
             lease_s=lease_s,
             backups=backups,
-            tools=tools or Tools(),
+            tools=self.tools,
             scrubs=scrubs,
             spans=spans,
             sql_comments=sql_comments,

@@ -1,52 +1,55 @@
-"""The `tenancy` command: one module for each group of verbs; `MODULES` is where a new one joins."""
+"""The `tenancy` command: one module for each group of verbs; `SECTIONS` is where a new one joins."""
 
 from __future__ import annotations
 
-import importlib
-import sys
-from pathlib import Path
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import click
 
 from ..tenancy import Tenancy
-from . import backups, clones, doctor, domains, exports, life, migrate, pool, secrets, servers, tenants
+from . import backups, clones, doctor, domains, exports, init, life, migrate, pool, secrets, servers, shell, tenants
+from .application import DEFAULT, Application, named
 
-MODULES = (
-    tenants,
-    life,
-    backups,
-    clones,
-    exports,
-    migrate,
-    servers,
-    domains,
-    pool,
-    secrets,
-    doctor,
+WIDTH_MAX = 100
+SECTIONS: Mapping[str, tuple[click.Command, ...]] = MappingProxyType(
+    {
+        "Begin": init.COMMANDS,
+        "Tenants": (*tenants.COMMANDS, *life.COMMANDS, *domains.COMMANDS, *shell.COMMANDS),
+        "Their data": (*backups.COMMANDS, *clones.COMMANDS, *exports.COMMANDS),
+        "The fleet": (*migrate.COMMANDS, *pool.COMMANDS, *servers.COMMANDS, *secrets.COMMANDS, *doctor.COMMANDS),
+    }
 )
-"""Each has `COMMANDS`, what it adds to `tenancy`."""
+_SETTINGS = {"max_content_width": WIDTH_MAX, "help_option_names": ["-h", "--help"]}
 
 
-@click.group()
-@click.option("--app", "target", required=True, metavar="MODULE:FACTORY", help="Where a function without arguments gives the Tenancy.")
+class Sections(click.Group):
+    """A group that shows its commands under the titles of `SECTIONS`, in their order."""
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """As Click's, section by section."""
+        room = formatter.width - 6 - max(map(len, self.commands))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(each.name or "", each.get_short_help_str(room)) for each in commands], col_spacing=3)
+
+
+def _commands() -> dict[str, click.Command]:
+    return {command.name or "": command for commands in SECTIONS.values() for command in commands}
+
+
+@click.group(cls=Sections, commands=_commands(), context_settings=_SETTINGS)
+@click.option(
+    "--app", "target", default=DEFAULT, show_default=True, metavar="MODULE:FUNCTION", help="Where a function without arguments gives the Tenancy."
+)
 @click.pass_context
 def main(context: click.Context, target: str) -> None:
-    """Work with the tenants of an application."""
-    module, _, name = target.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        tenancy = getattr(importlib.import_module(module), name or "tenancy")()
-    except (ImportError, AttributeError) as error:
-        raise click.BadParameter(f"{target!r} cannot be loaded: {error}", param_hint="--app") from error
-    if not isinstance(tenancy, Tenancy):
-        raise click.BadParameter(f"{target!r} gives a {type(tenancy).__name__}, not a Tenancy.", param_hint="--app")
-    context.obj = tenancy
-    context.call_on_close(tenancy.dispose)
+    """Work with the tenants of an application.
 
-
-for module in MODULES:
-    for command in module.COMMANDS:
-        main.add_command(command)
+    Every command has --json for programs. In a pipe tables are lines of cells parted by tabs.
+    """
+    context.obj = application = named(target)
+    context.call_on_close(application.close)
 
 
 def commands_of(tenancy: Tenancy) -> click.Group:
@@ -54,6 +57,6 @@ def commands_of(tenancy: Tenancy) -> click.Group:
 
     @click.pass_context
     def enter(context: click.Context) -> None:
-        context.obj = tenancy
+        context.obj = Application(lambda: tenancy, is_ours=False)
 
-    return click.Group("tenancy", commands=dict(main.commands), callback=enter, help="Work with the tenants of this application.")
+    return Sections("tenancy", commands=_commands(), callback=enter, help="Work with the tenants of this application.", context_settings=_SETTINGS)

@@ -10,7 +10,8 @@ import click
 
 from ..life.manifests import Backup
 from ..tenancy import Tenancy
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table, yes_option
+from .application import pass_tenancy
+from .output import as_json_option, plain_errors, print_json, print_table, yes_option
 
 _COLUMNS = ("backup", "made", "revision", "rows", "bytes")
 

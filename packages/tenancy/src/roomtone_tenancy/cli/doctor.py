@@ -14,7 +14,8 @@ from rich.text import Text
 
 from ..doctor import Diagnosis, Finding, Severity, Where
 from ..tenancy import Tenancy
-from .output import as_json_option, pass_tenancy, plain_errors, print_json
+from .application import pass_tenancy
+from .output import as_json_option, plain_errors, print_json
 
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow"}
 _LANGUAGES = {Where.SHELL: "bash", Where.SQL: "sql", Where.CODE: "python"}

@@ -10,7 +10,8 @@ import click
 
 from ..life.exports import BYTES_MAX, Export
 from ..tenancy import Tenancy
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table
+from .application import pass_tenancy
+from .output import as_json_option, plain_errors, print_json, print_table
 
 _COLUMNS = ("tenant", "of", "revision", "tables", "rows", "bytes", "file")
 

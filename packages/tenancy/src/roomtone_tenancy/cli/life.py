@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from ..errors import TenancyError
 from ..tenancy import Tenancy
 from ..tenant import Tenant
-from .output import as_json_option, facts_of, pass_tenancy, plain_errors, print_json, print_table, yes_option
+from .application import pass_tenancy
+from .output import as_json_option, facts_of, plain_errors, print_json, print_table, yes_option
 
 reason_option = click.option("--reason", default="by command", show_default=True, help="What the tenant's log says.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")

@@ -14,7 +14,8 @@ from rich.console import Console
 from ..fleet.rollout import Rollout
 from ..fleet.status import RunStatus
 from ..tenancy import Tenancy
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table
+from .application import pass_tenancy
+from .output import as_json_option, plain_errors, print_json, print_table
 from .run_display import live
 
 _WAVES = (

@@ -1,4 +1,4 @@
-"""What all commands share: the Tenancy they are given, tables for people, JSON for programs, errors as one line."""
+"""What all commands share: tables for people, JSON for programs, errors as one line."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ..errors import TenancyError
-from ..tenancy import Tenancy
 from ..tenant import Tenant
 
-pass_tenancy = click.make_pass_decorator(Tenancy)
 as_json_option = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on standard output.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 

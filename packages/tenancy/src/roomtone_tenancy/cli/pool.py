@@ -7,7 +7,8 @@ from dataclasses import asdict
 import click
 
 from ..tenancy import Tenancy
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table, yes_option
+from .application import pass_tenancy
+from .output import as_json_option, plain_errors, print_json, print_table, yes_option
 
 server_option = click.option("--server", metavar="NAME", help="This one only.")
 

@@ -12,7 +12,8 @@ from ..logins import PasswordReport
 from ..sealed_rows import KeyRotation
 from ..secrecy import DRAIN_S
 from ..tenancy import Tenancy
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, yes_option
+from .application import pass_tenancy
+from .output import as_json_option, plain_errors, print_json, yes_option
 
 
 @click.command("rotate-keys")

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from ..server import Server
 from ..servers import ServerStatus
 from ..tenancy import Tenancy
-from .output import as_json_option, pass_tenancy, plain_errors, print_json, print_table, yes_option
+from .application import pass_tenancy
+from .output import as_json_option, plain_errors, print_json, print_table, yes_option
 
 
 @click.group()

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from ..errors import TenancyError
 from ..tenancy import Tenancy
-from .output import as_json_option, facts_of, pass_tenancy, plain_errors, print_json, print_table
+from .application import pass_tenancy
+from .output import as_json_option, facts_of, plain_errors, print_json, print_table
 
 
 @click.command("list")
