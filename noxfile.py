@@ -35,7 +35,11 @@ WITH_EXTRAS = (
     "packages/tenancy/tests/life/test_stores.py",
     "packages/ai_credits/tests/test_flask.py",
 )
-EXTRAS = {"tenancy": "postgres,cli,dns,prometheus,opentelemetry", "billing": "postgres,stripe,cli,offline,prometheus", "ai_credits": "postgres,cli"}
+EXTRAS = {
+    "tenancy": "postgres,cli,dns,prometheus,opentelemetry",
+    "billing": "postgres,stripe,cli,offline,prometheus",
+    "ai_credits": "postgres,cli",
+}
 
 # Two processes, each with a server of its own; a file's tests stay together, since its fixtures are dear.
 PARALLEL = ("-n", "2", "--dist", "loadfile")

@@ -159,6 +159,7 @@ def test_a_catalog_that_cannot_be_asked_takes_nothing_else_from_a_scrape(sqlite_
     tenancy = sqlite_site.tenancy()
     sqlite_site.make(tenancy, "acme")
     read = scraped(tenancy)
+    tenancy.tenant("acme")
     with sqlite_site.catalog.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE tenancy_runs RENAME TO elsewhere")
 

@@ -107,7 +107,9 @@ def test_verbs_of_a_tenants_life_are_spans(sqlite_site, traces, tmp_path):
     tenancy.delete("acme")
 
     names = set(traces.names())
-    assert {f"tenancy.{verb}" for verb in ("change_state", "door", "export", "clone", "clone.activation", "delete", "delete.removal")} <= names
+    assert {
+        f"tenancy.{verb}" for verb in ("change_state", "door", "export", "clone", "clone.activation", "delete", "delete.removal")
+    } <= names
 
 
 def test_a_runs_turns_and_tenants_are_spans_of_the_run(sqlite_site, traces):

@@ -93,7 +93,7 @@ def _tenants(connection: Connection, head: str) -> tuple[TenantCount, ...]:
 
 def _unfinished(connection: Connection) -> dict[str, int]:
     counted = select(OperationRow.kind, func.count()).where(OperationRow.finished_at.is_(None)).group_by(OperationRow.kind)
-    return {kind: count for kind, count in connection.execute(counted)}
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def _run(connection: Connection) -> RunCount | None:

@@ -30,13 +30,13 @@ def add_comments(engine: Engine) -> None:
     event.listen(engine, "before_cursor_execute", _append, retval=True)
 
 
-def _append(
+def _append(  # noqa: PLR0917 -- the signature is SQLAlchemy's
     connection: Connection,
-    cursor: DBAPICursor,  # noqa: ARG001 -- the signature is SQLAlchemy's
+    cursor: DBAPICursor,  # noqa: ARG001
     statement: str,
     parameters: Any,
     context: ExecutionContext | None,
-    executemany: bool,  # noqa: ARG001, FBT001
+    executemany: bool,  # noqa: ARG001
 ) -> tuple[str, Any]:
     options: Any = connection.get_execution_options()
     comment: str = options[OPTION]

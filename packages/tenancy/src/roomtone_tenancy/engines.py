@@ -168,7 +168,13 @@ class ServerEngines:
             return self._opened(record, tenant, arguments, options, is_gated=is_gated)
 
     def _opened(
-        self, record: TenantRecord, tenant: Tenant, arguments: Any, options: Any, *, is_gated: bool  # Any: the driver's
+        self,
+        record: TenantRecord,
+        tenant: Tenant,
+        arguments: Any,
+        options: Any,
+        *,
+        is_gated: bool,  # Any: the driver's
     ) -> DBAPIConnection:
         dialect = self._blueprint.dialect
         try:

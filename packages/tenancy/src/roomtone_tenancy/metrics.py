@@ -151,11 +151,13 @@ def _counts(found: Census) -> Iterator[Metric]:
         unfinished.add_metric([kind], count)
     spares = GaugeMetricFamily("tenancy_spares", "Spare databases of the warm pool.", labels=["server", "state"])
     for it in found.spares:
-        for state, count in (("ready", it.ready), ("making", it.making), ("outdated", it.outdated)):
-            spares.add_metric([it.server, state], count)
+        for name, count in (("ready", it.ready), ("making", it.making), ("outdated", it.outdated)):
+            spares.add_metric([it.server, name], count)
     yield from (tenants, behind, unfinished, spares)
     run = found.run
-    yield GaugeMetricFamily("tenancy_run_running", "Whether a run over the fleet goes on.", value=run is not None and run.state is RunState.RUNNING)
+    yield GaugeMetricFamily(
+        "tenancy_run_running", "Whether a run over the fleet goes on.", value=run is not None and run.state is RunState.RUNNING
+    )
     if run is not None:
         progress = GaugeMetricFamily("tenancy_run_tenants", "Tenants of the newest run, by their state in it.", labels=["state"])
         for item in ItemState:

@@ -119,6 +119,37 @@ def test_every_command_speaks_to_programs_and_says_what_it_does(words, command):
     assert all(parameter.help for parameter in command.params if isinstance(parameter, click.Option))
 
 
+def groups(command, *path):
+    """The groups, with their words."""
+    if not isinstance(command, click.Group):
+        return []
+    return [path, *(each for name, inner in command.commands.items() for each in groups(inner, *path, name))]
+
+
+@pytest.mark.parametrize("words", groups(main), ids=" ".join)
+def test_help_is_a_page_where_no_line_is_cut_off_and_needs_no_application(words):
+    result = CliRunner().invoke(main, [*words, "-h"], terminal_width=100, prog_name="tenancy")
+
+    assert result.exit_code == 0
+    assert result.output.startswith(f"Usage: {' '.join(('tenancy', *words))} [OPTIONS] ")
+    assert not [line for line in result.output.splitlines() if line.endswith("...") and not line.startswith("Usage")]
+    assert max(map(len, result.output.splitlines())) <= 100
+
+
+ISSUED = (
+    *("init", "create", "list", "show", "migrate plan", "migrate run", "migrate status", "migrate verify", "backup", "restore", "move"),
+    *("clone", "export", "import", "suspend", "resume", "delete", "rotate-keys", "rotate-passwords", "pool status", "shell", "doctor"),
+    *("servers add", "servers drain", "servers list"),
+)
+
+
+def test_the_verbs_that_were_promised_are_there_also_where_they_are_mounted(tenancy):
+    mounted = [words for words, _ in leaves(commands_of(tenancy))]
+
+    assert [words for words in ISSUED if words not in mounted] == []
+    assert mounted == [words for words, _ in leaves(main)]
+
+
 def test_verbs_that_destroy_or_refuse_ask_first():
     asking = {words for words, command in leaves(main) if any("--yes" in parameter.opts for parameter in command.params)}
 

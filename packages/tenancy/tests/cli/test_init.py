@@ -7,95 +7,94 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
-CODE = "from roomtone_tenancy.cli import main; main()"
+from roomtone_tenancy.cli import main
 
+ONE_BY_ONE = """
+import json, sys
+from roomtone_tenancy.cli import main
 
-@pytest.fixture
-def tenancy_in(tmp_path):
-    """The command, as a shell runs it in a new folder."""
-
-    def tenancy_in(*arguments, **environment):
-        return subprocess.run(
-            [sys.executable, "-c", CODE, *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **environment},
-        )
-
-    return tenancy_in
+for words in json.loads(sys.argv[1]):
+    main(words, standalone_mode=False)
+"""
 
 
 @pytest.fixture
-def told(tenancy_in):
-    def told(*arguments, **environment):
-        result = tenancy_in(*arguments, **environment)
-        assert result.returncode == 0, result.stderr
-        return result.stdout
+def told(tmp_path):
+    """What the commands say one after the other, each as a shell would run it in a new folder."""
+
+    def told(*commands, **environment):
+        words = json.dumps([command.split() for command in commands])
+        process = [sys.executable, "-c", ONE_BY_ONE, words]
+        result = subprocess.run(process, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+        return result.returncode, result.stdout, result.stderr
 
     return told
 
 
+@pytest.fixture
+def init(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *options: CliRunner().invoke(main, ["init", *options])
+
+
 def test_what_init_wrote_runs_from_the_first_tenant_to_its_backup_and_back(told):
-    written = told("init").splitlines()
+    code, said, _ = told("init", "create acme --domain acme.example", "list", "backup acme", "restore acme --dry-run", "doctor")
 
-    assert written == ["tenants.py", "migrations/versions/0001_first.py", "var/.gitignore", "var/tenancy.key"]
-    assert told("create", "acme", "--domain", "acme.example") == "acme: active on main\n"
-    assert told("list") == "acme\tactive\t0001\tmain\tacme.example\n"
-    told("backup", "acme")
-    assert told("restore", "acme", "--dry-run").startswith("acme: would be put back to ")
-    assert told("doctor").startswith("all is well")
+    lines = said.splitlines()
+    assert code == 0
+    assert lines[:4] == ["tenants.py", "migrations/versions/0001_first.py", "var/.gitignore", "var/tenancy.key"]
+    assert lines[4:6] == ["acme: active on main", "acme\tactive\t0001\tmain\tacme.example"]
+    assert lines[7].startswith("acme: would be put back to ")
+    assert lines[8].startswith("all is well")
 
 
-def test_init_for_postgresql_reads_the_servers_address_from_the_environment(tenancy_in, told, database_url):
-    told("init", "--postgresql")
-    without = tenancy_in("list", DATABASE_URL="")
+def test_init_for_postgresql_reads_the_servers_address_from_the_environment(told, database_url):
+    lines = ["init --postgresql", "create acme", "list", "delete acme --yes --without-backup"]
 
-    assert without.returncode == 1
-    assert without.stderr == "DATABASE_URL is not set.\n"
-    assert told("create", "acme", DATABASE_URL=database_url) == "acme: active on main\n"
-    assert told("list", DATABASE_URL=database_url) == "acme\tactive\t0001\tmain\t-\n"
-    told("delete", "acme", "--yes", "--without-backup", DATABASE_URL=database_url)
+    code, said, _ = told(*lines, DATABASE_URL=database_url)
+    without = told("list", DATABASE_URL="")
+
+    assert code == 0
+    assert "\nacme: active on main\nacme\tactive\t0001\tmain\t-\nacme: deleted" in said
+    assert without == (1, "", "DATABASE_URL is not set.\n")
 
 
 @pytest.mark.parametrize("there", ["tenants.py", "var/tenancy.key"])
-def test_init_replaces_nothing_and_then_writes_nothing(tenancy_in, tmp_path, there):
+def test_init_replaces_nothing_and_then_writes_nothing(init, tmp_path, there):
     (tmp_path / there).parent.mkdir(exist_ok=True)
     (tmp_path / there).write_text("mine")
 
-    result = tenancy_in("init")
+    result = init()
 
-    assert (result.returncode, result.stdout) == (1, "")
-    assert there in result.stderr
+    assert result.exit_code == 1
+    assert there in result.output
     assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()] == [there]
     assert (tmp_path / there).read_text() == "mine"
 
 
-def test_the_master_key_is_its_owners_alone_and_no_part_of_the_repository(told, tmp_path):
-    told("init", "shop")
+def test_the_master_key_is_its_owners_alone_and_no_part_of_the_repository(init, tmp_path):
+    init("shop")
 
     private = tmp_path / "shop" / "var"
     assert (stat.S_IMODE(private.stat().st_mode), stat.S_IMODE((private / "tenancy.key").stat().st_mode)) == (0o700, 0o600)
     assert (private / ".gitignore").read_text() == "*\n"
 
 
-def test_a_dry_run_says_the_files_and_writes_none(told, tmp_path):
-    said = json.loads(told("init", "--dry-run", "--json"))
+def test_a_dry_run_says_the_files_and_writes_none(init, tmp_path):
+    said = json.loads(init("--dry-run", "--json").output)
 
     assert said["is_written"] is False
     assert "tenants.py" in said["files"]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_did_not_begin_is_told_how(tenancy_in):
-    result = tenancy_in("list")
+def test_who_did_not_begin_is_told_how(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
-    assert result.returncode == 2
-    assert "Name yours, or begin with `tenancy init`." in " ".join(result.stderr.split())
+    result = CliRunner().invoke(main, ["list"])
 
-
-@pytest.mark.parametrize("command", [["--help"], ["create", "-h"], ["servers", "add", "--help"]])
-def test_help_needs_no_application(told, command):
-    assert told(*command).startswith("Usage: ")
+    assert result.exit_code == 2
+    assert "Name yours, or begin with `tenancy init`." in " ".join(result.output.split())

@@ -26,7 +26,7 @@ _SETTINGS = {"max_content_width": WIDTH_MAX, "help_option_names": ["-h", "--help
 class Sections(click.Group):
     """A group that shows its commands under the titles of `SECTIONS`, in their order."""
 
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- the signature is Click's
         """As Click's, section by section."""
         room = formatter.width - 6 - max(map(len, self.commands))
         for title, commands in SECTIONS.items():
@@ -40,7 +40,12 @@ def _commands() -> dict[str, click.Command]:
 
 @click.group(cls=Sections, commands=_commands(), context_settings=_SETTINGS)
 @click.option(
-    "--app", "target", default=DEFAULT, show_default=True, metavar="MODULE:FUNCTION", help="Where a function without arguments gives the Tenancy."
+    "--app",
+    "target",
+    default=DEFAULT,
+    show_default=True,
+    metavar="MODULE:FUNCTION",
+    help="Where a function without arguments gives the Tenancy.",
 )
 @click.pass_context
 def main(context: click.Context, target: str) -> None:
@@ -59,4 +64,6 @@ def commands_of(tenancy: Tenancy) -> click.Group:
     def enter(context: click.Context) -> None:
         context.obj = Application(lambda: tenancy, is_ours=False)
 
-    return Sections("tenancy", commands=_commands(), callback=enter, help="Work with the tenants of this application.", context_settings=_SETTINGS)
+    return Sections(
+        "tenancy", commands=_commands(), callback=enter, help="Work with the tenants of this application.", context_settings=_SETTINGS
+    )

@@ -97,7 +97,10 @@ def restore_deleted(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Make the new tenant NEW_KEY of a backup, the newest if none is named, of a deleted one; TENANT_ID is in the proof of its deletion."""
+    """Make a new tenant of a deleted one's backup.
+
+    It gets the key NEW_KEY and the newest backup if none is named. TENANT_ID is in the proof of the deletion.
+    """
     with plain_errors():
         found = tenancy.backups.of_deleted(tenant_id)
         if dry_run:

@@ -35,7 +35,7 @@ def clone(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Make the tenant NEW_KEY with the data of SOURCE, scrubbed before anybody can open it."""
+    """Make a new tenant with the data of SOURCE, scrubbed before anybody opens it."""
     if unscrubbed and names:
         raise click.UsageError("Give --scrub or --unscrubbed.")
     if unscrubbed and not yes:

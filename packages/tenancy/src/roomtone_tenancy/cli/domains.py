@@ -23,7 +23,7 @@ def domains() -> None:
 @as_json_option
 @pass_tenancy
 def list_domains(tenancy: Tenancy, key: str, *, as_json: bool) -> None:
-    """A tenant's hosts, the primary first, and its claims with the TXT record that proves them."""
+    """A tenant's hosts, the primary first, and its claims with their proof."""
     with plain_errors():
         found = tenancy.domains.list(key)
     if as_json:

@@ -22,7 +22,10 @@ _COLUMNS = ("tenant", "of", "revision", "tables", "rows", "bytes", "file")
 @as_json_option
 @pass_tenancy
 def export_tenant(tenancy: Tenancy, key: str, path: Path, *, as_json: bool) -> None:
-    """Write all that a tenant has into a new FILE: JSON lines for each table and a manifest, in a zip."""
+    """Write all that a tenant has into a new FILE.
+
+    JSON lines for each table and a manifest, in a zip.
+    """
     with plain_errors():
         try:
             found = tenancy.exports.create(key, path)

@@ -25,15 +25,15 @@ PRIVATE = HERE / "var"
 def tenancy() -> Tenancy:
     """Once in each process."""
 '''
-_SQLITE = '''    catalog = create_engine(f"sqlite:///{PRIVATE / 'catalog.sqlite3'}")
+_SQLITE = """    catalog = create_engine(f"sqlite:///{PRIVATE / 'catalog.sqlite3'}")
     servers = [Server("main", f"sqlite:///{PRIVATE / 'tenants'}")]
-'''
-_POSTGRESQL = '''    # postgresql+psycopg://user:password@host/database: the catalog's, with a role that may create databases and roles
+"""
+_POSTGRESQL = """    # postgresql+psycopg://user:password@host/database: the catalog's, with a role that may create databases and roles
     url = os.environ.get("DATABASE_URL") or sys.exit("DATABASE_URL is not set.")
     catalog = create_engine(url)
     servers = [Server("main", url)]
-'''
-_TAIL = '''    schema.upgrade(catalog)
+"""
+_TAIL = """    schema.upgrade(catalog)
     return Tenancy(
         catalog,
         servers=servers,
@@ -41,7 +41,7 @@ _TAIL = '''    schema.upgrade(catalog)
         keys=KeyRing.from_text((PRIVATE / "tenancy.key").read_text()),
         backups=FolderStore(PRIVATE / "backups"),
     )
-'''
+"""
 _REVISION = '''"""What every tenant's database begins with."""
 
 import sqlalchemy as sa
@@ -61,9 +61,9 @@ def upgrade() -> None:
 @click.option("--dry-run", is_flag=True, help="Only say which files would be written.")
 @as_json_option
 def init(folder: Path, *, postgresql: bool, dry_run: bool, as_json: bool) -> None:
-    """Write what an application needs to begin into FOLDER, this one if left out: its Tenancy, a first migration, a master key.
+    """Write what an application needs to begin.
 
-    Replaces no file. `tenancy create` works at once in that folder.
+    Into FOLDER, this one if left out: its Tenancy, a first migration and a master key. Replaces no file. `tenancy create` works at once.
     """
     files = _files(postgresql=postgresql)
     if there := [name for name in files if (folder / name).exists()]:

@@ -75,7 +75,10 @@ def rename(tenancy: Tenancy, key: str, new_key: str, *, as_json: bool) -> None:
 @as_json_option
 @pass_tenancy
 def move(tenancy: Tenancy, key: str, server: str, *, keep_days: float, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Move a tenant to another server; its writes are refused while it is copied and compared."""
+    """Move a tenant to another server.
+
+    Its writes are refused while it is copied and compared; the database on the old server is kept for a while.
+    """
     with plain_errors():
         tenant = tenancy.tenant(key)
         if dry_run:

@@ -84,7 +84,10 @@ def plan(tenancy: Tenancy, *, canary: int, batch: int | None, first: tuple[str, 
 @as_json_option
 @pass_tenancy
 def run(tenancy: Tenancy, /, *, first: tuple[str, ...], processes: int, as_json: bool, **settings: Any) -> None:  # Any: a Rollout's
-    """Begin a run, or help with the one that is running; exit status 1 unless all came to the head."""
+    """Begin a run, or help with the one that is running.
+
+    Exit status 1 unless all came to the head.
+    """
     rollout = _rollout(**settings)
     with plain_errors(), _others(processes), _shown(tenancy, as_json=as_json) as tell:
         status = tenancy.fleet.run(rollout, first=first, on_tenant=tell)
@@ -96,7 +99,10 @@ def run(tenancy: Tenancy, /, *, first: tuple[str, ...], processes: int, as_json:
 @as_json_option
 @pass_tenancy
 def resume(tenancy: Tenancy, *, parallel: int | None, as_json: bool) -> None:
-    """Go on with the newest run, also with those that failed; exit status 1 unless all came to the head."""
+    """Go on with the newest run, also with those that failed.
+
+    Exit status 1 unless all came to the head.
+    """
     with plain_errors(), _shown(tenancy, as_json=as_json) as tell:
         status = tenancy.fleet.resume(parallel=parallel, on_tenant=tell)
     _conclude(status, as_json=as_json)
@@ -143,7 +149,10 @@ def status(tenancy: Tenancy, *, number: int | None, as_json: bool) -> None:
 @as_json_option
 @pass_tenancy
 def verify(tenancy: Tenancy, *, parallel: int, schema: bool, repair: bool, as_json: bool) -> None:
-    """Ask the databases what the catalog says of them; exit status 1 when they say otherwise."""
+    """Ask the databases what the catalog says of them.
+
+    Exit status 1 when they say otherwise.
+    """
     with plain_errors():
         try:
             found = tenancy.fleet.verify(parallel=parallel, schema=schema, repair=repair)

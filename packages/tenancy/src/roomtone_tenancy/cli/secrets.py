@@ -21,9 +21,9 @@ from .output import as_json_option, plain_errors, print_json, yes_option
 @as_json_option
 @pass_tenancy
 def rotate_keys(tenancy: Tenancy, *, batch: int, as_json: bool) -> None:
-    """Bring every secret under the current master key; exit status 1 when one could not be.
+    """Bring every secret under the current master key.
 
-    Interrupted anywhere, it is simply run again.
+    Exit status 1 when one could not be. Interrupted anywhere, it is simply run again.
     """
 
     def tell(so_far: KeyRotation) -> None:
@@ -54,9 +54,10 @@ def rotate_keys(tenancy: Tenancy, *, batch: int, as_json: bool) -> None:
 def rotate_passwords(
     tenancy: Tenancy, keys: tuple[str, ...], *, older_than: str | None, drain_s: float, retire: bool, yes: bool, as_json: bool
 ) -> None:
-    """Give tenants new logins, all of them unless KEYS are named; exit status 1 when one failed.
+    """Give tenants new logins while they work.
 
-    Open sessions go on with the old login. Interrupted, it says with which --older-than it goes on.
+    All of them unless KEYS are named; exit status 1 when one failed. Open sessions go on with the old login. Interrupted, it says with
+    which --older-than it goes on.
     """
     if drain_s == 0 and not yes:
         click.confirm("Processes that just connect with the login before will be cut off. Go on?", abort=True, err=True)

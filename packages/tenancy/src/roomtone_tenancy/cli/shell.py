@@ -29,10 +29,10 @@ from .output import plain_errors
 @click.option("--sql", is_flag=True, help="psql or sqlite3 instead, with the rights that the application has.")
 @pass_tenancy
 def shell(tenancy: Tenancy, key: str, *, sql: bool) -> None:
-    """A Python console for one tenant: `session` is open on its database, `tenant` and `tenancy` are at hand.
+    """A console for one tenant, in Python or in SQL.
 
-    What is not committed is rolled back at the end. In a pipe the input is run as a script. A suspended tenant is refused, and a
-    read-only one's database refuses writes, as everywhere.
+    In Python `session` is open on its database, `tenant` and `tenancy` are at hand. What is not committed is rolled back at the end. In a
+    pipe the input is run as a script. A suspended tenant is refused, and a read-only one's database refuses writes, as everywhere.
     """
     with plain_errors():
         tenant = tenancy.tenant(key)
@@ -57,7 +57,6 @@ def _run_python(names: dict[str, Any], banner: str) -> None:  # what the console
         return
     with suppress(ImportError):
         import readline  # lines can be edited and had again
-
         import rlcompleter
 
         readline.set_completer(rlcompleter.Completer(names).complete)
@@ -82,7 +81,7 @@ def _psql(tenancy: Tenancy, session: Session) -> list[str]:
 
     driver: Any = session.connection().connection.driver_connection  # psycopg's
     try:
-        program = tenancy.tools.find("psql", server_major=driver.info.server_version // 10_000)
+        program = str(tenancy.tools.find("psql", server_major=driver.info.server_version // 10_000))
     except TenancyError:
         found = shutil.which("psql")  # an older one speaks to a newer server, if not of everything
         if found is None:
@@ -91,15 +90,15 @@ def _psql(tenancy: Tenancy, session: Session) -> list[str]:
     url = _url_of(session)
     parts = {**url.translate_connect_args(database="dbname", username="user"), **url.query}
     parts.pop("password", None)
-    return [str(program), f"--dbname={make_conninfo(**parts)}"]
+    return [program, f"--dbname={make_conninfo(**parts)}"]
 
 
 def _sqlite(session: Session, tenant: Tenant) -> list[str]:
     program, url = shutil.which("sqlite3"), _url_of(session)
     if program is None:
         raise click.ClickException("sqlite3 is not on the path: install SQLite's command line.")
-    modes = ["-readonly"] if tenant.state is TenantState.READ_ONLY else []
-    return [program, *modes, "-cmd", "PRAGMA foreign_keys = ON", url.database or ""]
+    mode = "ro" if tenant.state is TenantState.READ_ONLY else "rw"  # neither makes a file
+    return [program, "-cmd", "PRAGMA foreign_keys = ON", f"{url.database}?mode={mode}"]
 
 
 def _url_of(session: Session) -> URL:

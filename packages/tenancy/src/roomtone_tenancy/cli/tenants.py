@@ -82,7 +82,10 @@ def create(tenancy: Tenancy, key: str, *, domains: tuple[str, ...], region: str 
 @as_json_option
 @pass_tenancy
 def resume(tenancy: Tenancy, key: str | None, *, reason: str, as_json: bool) -> None:
-    """Let the tenant KEY work again. Without KEY: finish all that was interrupted; exit status 1 when something still fails."""
+    """Let a tenant work again, or finish all that was interrupted.
+
+    Without KEY every interrupted operation is finished; exit status 1 when something still fails.
+    """
     if key is not None:
         with plain_errors(), Session(tenancy.domains.catalog) as session, session.begin():
             tenant = tenancy.resume(session, key, reason=reason, actor="command line")

@@ -87,7 +87,11 @@ class Exports:
             raise TenantUnavailable(key, tenant.state)
         books = books_for(self.shop.of.sites[tenant.server].server)
         spans = self.shop.of.spans
-        with spans.span("export", tenant=key), archive.writing(Path(path)) as writer, books.reading(Place(database=tenant.database)) as found:
+        with (
+            spans.span("export", tenant=key),
+            archive.writing(Path(path)) as writer,
+            books.reading(Place(database=tenant.database)) as found,
+        ):
             if found.tenant_id != tenant.id:
                 raise StampMismatch(key, expected=tenant.id, found=found.tenant_id)
             writer.manifest(self._manifest(tenant, books.dialect, found, writer))
