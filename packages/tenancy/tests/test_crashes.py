@@ -13,10 +13,12 @@ from sqlalchemy import select, text
 
 import roomtone_tenancy
 from roomtone_tenancy import TenantState, errors
+from roomtone_tenancy.events import StepFinished
+from roomtone_tenancy.life.stores import FolderStore
 
 WORKER = Path(__file__).parent / "worker.py"
 PROVISION = ["template", "roles", "database", "security", "schema", "stamp", "seed", "activation"]
-DELETE = ["disconnection", "database", "roles", "copies", "absence", "removal"]
+DELETE = ["disconnection", "backup", "database", "roles", "copies", "absence", "removal"]
 TEMPLATE = ["template.named", "template.created", "template.migrated", "template.built", "template.recorded"]
 CLONE = {"postgresql": [], "sqlite": ["copy.written", "copy.linked"]}
 SECURE = {"postgresql": ["security.opened"], "sqlite": []}
@@ -47,6 +49,7 @@ def killed(site, verb, point):
         "server_url": site.server_url,
         "migrations": str(site.migrations),
         "keys": site.keys.to_text(),
+        "backups": str(site.migrations / "backups"),
         "verb": verb,
         "point": point,
     }
@@ -78,7 +81,9 @@ def provisioning(kind):
 
 
 def deletion(kind):
-    return steps("delete", DELETE, {"database": DROP[kind], "roles": DROP_ROLES[kind], "removal": ["removal.written"]})
+    return steps(
+        "delete", DELETE, {"backup": ["backup.written"], "database": DROP[kind], "roles": DROP_ROLES[kind], "removal": ["removal.written"]}
+    )
 
 
 def filling(kind):
@@ -219,6 +224,24 @@ def test_a_migration_killed_while_it_replaces_the_template_resumes(site):
     assert is_whole(site, later, "acme")
 
 
+def test_every_step_of_making_and_unmaking_is_one_that_a_test_kills_at(site):
+    tenancy, done = site.tenancy(seed=seed, backups=FolderStore(site.migrations / "backups")), []
+    tenancy.on(StepFinished)(lambda event: done.append(f"{event.operation}.{event.step}"))
+
+    site.make(tenancy, "acme")
+    tenancy.delete("acme")
+
+    points = [*provisioning(site.kind), *deletion(site.kind)]
+    assert done == [point.removesuffix(".recorded") for point in points if point.endswith(".recorded") and point.count(".") == 2]
+
+
+def test_every_point_has_a_name_that_these_tests_can_read():
+    folder = Path(roomtone_tenancy.__file__).parent
+    texts = [path.read_text() for path in folder.rglob("*.py") if path.name != "faults.py"]
+
+    assert sum(text.count("faults.point(") for text in texts) == sum(len(RECORDED_BY_FORMAT.findall(text)) for text in texts) > 40
+
+
 @pytest.mark.parametrize("site", ["sqlite"], indirect=True)
 def test_every_point_in_the_code_is_one_that_a_test_kills_at(site):
     folder = Path(roomtone_tenancy.__file__).parent
@@ -228,4 +251,5 @@ def test_every_point_in_the_code_is_one_that_a_test_kills_at(site):
 
     steps_of = {f"{{self.kind}}.{{name}}.{moment}" for moment in ("unrecorded", "recorded")}
     of_others = {name for name in named if name.startswith("fleet.")}  # killed at in fleet/test_killed.py
-    assert named - steps_of - of_others == {point for point in killed_at if not point.startswith(("provision.", "delete."))}
+    of_life = {"backup.written"}  # life/test_kills.py looks for it
+    assert named - steps_of - of_others == {point for point in killed_at if not point.startswith(("provision.", "delete."))} - of_life

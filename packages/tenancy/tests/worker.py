@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from roomtone_tenancy import KeyRing, Server, Tenancy, faults
+from roomtone_tenancy.life.stores import FolderStore
 
 
 def die_at(point: str) -> None:
@@ -28,6 +29,7 @@ def main(order: dict[str, str]) -> None:
         servers=[Server("main", order["server_url"])],
         migrations=Path(order["migrations"]),
         keys=KeyRing.from_text(order["keys"]),
+        backups=FolderStore(Path(order["backups"])),
         seed=lambda session, tenant: session.execute(text("INSERT INTO artist (name) VALUES ('seeded')")),
     )
     match order["verb"]:

@@ -111,6 +111,8 @@ class Deletion:
             case "disconnection":
                 site.engines.forget(attempt.tenant.id)
                 self.shop.copier(site.name).set_door(place, Door.RETIRED)
+            case "backup" if "backup" in attempt.details:
+                pass  # an earlier attempt made it, and may have dropped what it is of
             case "backup":
                 backup = f"{self.made_by.clock():%Y%m%dT%H%M%S.%fZ}-{random_text(8)}"
                 write_backup(self.shop, attempt, backup)
