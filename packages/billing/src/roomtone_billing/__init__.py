@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .access import Access, Cause, GracePolicy, Phase
+    from .access import Access, Cause, GracePolicy, OnDispute, Phase
     from .account import Account, InvoiceView
     from .backfill import Backfill
     from .backlog import Backlog
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .connect import ClientPayment, Connect, ConnectStatus
     from .connect_state import ConnectState
     from .decision import Decision, Source
+    from .dispute import Dispute, DisputeState
     from .doctor import Finding
     from .entitlement import Override
     from .entitlements import Entitlements, Usage
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
         ClientPaymentRefunded,
         ClientPaymentSucceeded,
         ConnectChanged,
+        DisputeClosed,
+        DisputeOpened,
         Event,
         InvoicePaid,
         InvoiceRefunded,
@@ -87,6 +90,10 @@ __all__ = [
     "ConnectStatus",
     "Decision",
     "Discount",
+    "Dispute",
+    "DisputeClosed",
+    "DisputeOpened",
+    "DisputeState",
     "Drift",
     "Entitlements",
     "Event",
@@ -103,6 +110,7 @@ __all__ = [
     "NoticeDue",
     "NoticePolicy",
     "Obstacle",
+    "OnDispute",
     "OutboxView",
     "Override",
     "Pack",
@@ -163,6 +171,10 @@ _MODULES = {
     "Confirmed": "preview",
     "Decision": "decision",
     "Discount": "snapshot",
+    "Dispute": "dispute",
+    "DisputeClosed": "events",
+    "DisputeOpened": "events",
+    "DisputeState": "dispute",
     "Drift": "reconcile",
     "Entitlements": "entitlements",
     "Event": "events",
@@ -179,6 +191,7 @@ _MODULES = {
     "NoticeDue": "events",
     "NoticePolicy": "notices",
     "Obstacle": "obstacle",
+    "OnDispute": "access",
     "OutboxView": "outbox",
     "Override": "entitlement",
     "Pack": "plans",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypedDict, assert_never
 
+from .dispute import DisputeState
 from .plans import Catalogue, Interval
 from .snapshot import Pause, Snapshot, Status, Subscription
 
@@ -47,6 +48,14 @@ class Suspension:
     at: datetime
 
 
+class OnDispute(StrEnum):
+    """What an account keeps whose payment is taken back through the bank."""
+
+    nothing = "nothing"  # of this it feels nothing; the host is told, and decides
+    restrict = "restrict"  # it may read
+    suspend = "suspend"
+
+
 @dataclass(frozen=True, kw_only=True)
 class GracePolicy:
     """How long an account that owes money, or whose plan ended, keeps what.
@@ -55,11 +64,15 @@ class GracePolicy:
         grace_days: full access, with a warning, from the first failed payment on; >= 0.
         read_only_days: reading only, after grace or after the end of a trial or subscription; then suspended; >= 0.
         suspended_days: suspended, with all data kept; then ended, when a host may delete it; >= 0; None: never ended.
+        on_dispute: what follows from a payment in dispute, until it is decided; an inquiry of the bank counts for nothing.
+        on_lost_dispute: what follows from a dispute that was lost, until it is forgiven.
     """
 
     grace_days: int = 7
     read_only_days: int = 7
     suspended_days: int | None = None
+    on_dispute: OnDispute = OnDispute.nothing
+    on_lost_dispute: OnDispute = OnDispute.nothing
 
     def __post_init__(self) -> None:
         if min(self.grace_days, self.read_only_days, self.suspended_days or 0) < 0:
@@ -111,6 +124,7 @@ class Access:
 # What an account may do from each moment on, were nothing else to happen; of several timelines the strictest holds.
 _Timeline = tuple[tuple[datetime, Phase, Cause | None], ...]
 _STRICTNESS = tuple(Phase)
+_HELD = {OnDispute.nothing: None, OnDispute.restrict: Phase.read_only, OnDispute.suspend: Phase.suspended}
 
 
 def decide(
@@ -125,7 +139,8 @@ def decide(
 ) -> Access:
     """The access of an account at `now`. Once there is a subscription, the local trial counts no more; a suspension stands above both."""
     main = snapshot.main() if snapshot else None
-    forced = [((min(suspension.at, now), Phase.suspended, suspension.cause),)] if suspension else []
+    forced: list[_Timeline] = [((min(suspension.at, now), Phase.suspended, suspension.cause),)] if suspension else []
+    forced += _disputed(snapshot, policy, now) if snapshot else []
     reason = suspension.reason if suspension else None
     if snapshot is None or main is None:
         timelines: list[_Timeline] = [*forced]
@@ -239,6 +254,12 @@ def _owing(main: Subscription, snapshot: Snapshot, policy: GracePolicy, now: dat
     latest = snapshot.latest_invoice(main)
     cause = Cause.payment_action if latest and latest.is_unpaid and latest.needs_action else Cause.payment_failed
     return ((since, Phase.grace, cause), *_ended(since + timedelta(days=policy.grace_days), policy, cause))
+
+
+def _disputed(snapshot: Snapshot, policy: GracePolicy, now: datetime) -> list[_Timeline]:
+    held = {DisputeState.open: _HELD[policy.on_dispute], DisputeState.lost: _HELD[policy.on_lost_dispute]}
+    found = [(min(one.created_at, now), held.get(one.state)) for one in snapshot.disputes if one.forgiven_at is None]
+    return [((at, phase, Cause.disputed),) for at, phase in found if phase is not None]
 
 
 def _ended(at: datetime, policy: GracePolicy, cause: Cause) -> _Timeline:

@@ -8,12 +8,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from . import changes, checkout, codes, history, lifecycle, packs, refunds
+from . import changes, checkout, codes, forgiving, history, lifecycle, packs, refunds
 from . import seats as seats_
 from .access import Access, Cause
 from .connect import Connect
 from .decision import Decision
 from .desk import Desk
+from .dispute import Dispute
 from .entitlements import Entitlements
 from .gateway import CancelReason, MadeRefund, PackOffer, RefundReason
 from .history import HistoryEntry
@@ -197,6 +198,21 @@ class Account:
             Fetches the truth before and after; the refund is marked with the key at Stripe.
         """
         return refunds.refund(self._desk, payment, amount_minor=amount_minor, reason=reason, key=key)
+
+    def disputes(self) -> list[Dispute]:
+        """The payments that cardholders take or took back through their bank, newest first, by the last snapshot."""
+        return forgiving.listed(self._desk)
+
+    def forgive_dispute(self, dispute: str, *, reason: str) -> Access:
+        """Let a dispute, open or lost, hold back nothing of the account any more; twice is as good as once.
+
+        Raises:
+            UnknownAccount, NoCustomer, UnknownDispute: it is not a dispute of this account.
+            GatewayError: Stripe could not be asked.
+        Effects:
+            Is written down at the charge and, with the reason, in the history.
+        """
+        return forgiving.forgive(self._desk, dispute, reason=reason)
 
     def subscriptions(self) -> list[SubscriptionView]:
         """All subscriptions of the last snapshot, the one that decides first; never a call to Stripe."""

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from pydantic import TypeAdapter
 
-from . import purchases, receipts
+from . import disputes, purchases, receipts
+from .dispute import Dispute
 from .events import Event, PeriodRenewed, PlanChanged, SubscriptionEnded, SubscriptionStarted, TrialStarted
 from .plans import Catalogue, Interval
 from .snapshot import Snapshot, Status, Subscription
@@ -18,7 +19,8 @@ class Announced:
     """What the host has been told of an account.
 
     `periods` maps each subscription told of to the start of its newest period told of; `changes` counts plan changes told of;
-    `purchases` and `invoices` map each pack and each paid invoice told of to the amount refunded, as told.
+    `purchases` and `invoices` map each pack and each paid invoice told of to the amount refunded, as told;
+    `disputes` maps each dispute told of to what it was then.
     """
 
     current: str | None = None
@@ -29,6 +31,7 @@ class Announced:
     changes: int = 0
     purchases: dict[str, int] = field(default_factory=dict)
     invoices: dict[str, int] = field(default_factory=dict)
+    disputes: dict[str, Dispute] = field(default_factory=dict)
 
 
 def announce(
@@ -41,8 +44,9 @@ def announce(
     """
     sold_told, sold = purchases.announce(before.purchases, snapshot, account=account, now=now)
     paid_told, paid = receipts.announce(before.invoices, snapshot, account=account, now=now)
-    told, events = _end(replace(before, purchases=sold_told, invoices=paid_told), snapshot, account, now)
-    events = sold + paid + events
+    disputed_told, disputed = disputes.announce(before.disputes, snapshot, account=account, now=now)
+    told, events = _end(replace(before, purchases=sold_told, invoices=paid_told, disputes=disputed_told), snapshot, account, now)
+    events = sold + paid + disputed + events
     main = snapshot.main()
     plan_key = catalogue.identify(plan=main.price.plan, lookup_key=main.price.lookup_key) if main else None
     if main is None or plan_key is None or main.price.interval is None:

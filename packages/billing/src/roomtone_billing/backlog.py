@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from . import inbox, outbox
 from .models import AccountRow, InboxRow, OutboxRow
 
-WAITING = (inbox.State.pending, inbox.State.connected, inbox.State.stranger, inbox.State.marked)
+WAITING = (inbox.State.pending, inbox.State.connected, inbox.State.unowned, inbox.State.stranger, inbox.State.marked)
 
 
 @dataclass(frozen=True, kw_only=True)

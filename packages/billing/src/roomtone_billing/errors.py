@@ -27,6 +27,7 @@
     │   ├── AccountIsClosing        it is closed, or about to be, and buys nothing more
     │   ├── NoCustomer              the account has never been to the checkout
     │   ├── UnknownPayment          the account paid nothing under that id
+    │   ├── UnknownDispute          no payment of the account is disputed under that id
     │   ├── RefundRefused           more than is left of the payment, or disputed
     │   ├── NotSubscribed           there is no subscription to change, or it is over
     │   ├── CodeRefused             a promotion code cannot be used, and why
@@ -272,6 +273,14 @@ class UnknownPayment(AccountError):
     def __init__(self, account: str, payment: str) -> None:
         self.account, self.payment = account, payment
         super().__init__(f"account {account!r} made no payment {payment!r}; payments() lists them")
+
+
+class UnknownDispute(AccountError):
+    """No payment of the account is disputed under that id."""
+
+    def __init__(self, account: str, dispute: str) -> None:
+        self.account, self.dispute = account, dispute
+        super().__init__(f"account {account!r} has no dispute {dispute!r}; disputes() lists them")
 
 
 class RefundRefused(AccountError):

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from .access import Cause, Phase
 from .connect_state import ConnectState
+from .dispute import DisputeState
 from .plans import Interval
 
 
@@ -96,7 +97,7 @@ class PackBought(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PackRefunded(Event):
-    """Money paid for a pack went back. Once per amount that is back; take away what is unused of `grants`.
+    """Money paid for a pack went back, by a refund or by a dispute that was lost. Once per amount that is back; take away what is unused of `grants`.
 
     `amount_minor` is what went back since the last such event and `grants` its share; all shares of a pack refunded in full add up to
     what it granted. `bought_key` is the key of its `PackBought`.
@@ -124,7 +125,7 @@ class InvoicePaid(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceRefunded(Event):
-    """Money paid for an invoice went back. Once per amount that is back; take away that share of what the period granted.
+    """Money paid for an invoice went back, by a refund or by a dispute that was lost. Once per amount that is back; take away that share of what the period granted.
 
     `amount_minor` is what went back since the last such event, `refunded_minor` all that did, of `invoice_minor`. `paid_key` is the key
     of its `InvoicePaid`.
@@ -213,6 +214,33 @@ class ClientDisputeClosed(Event):
 @dataclass(frozen=True, kw_only=True)
 class AccountClosed(Event):
     """The account was closed: Stripe confirmed that no subscription and no open page of it is left. Once per account."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeOpened(Event):
+    """A cardholder asks a payment back through the bank: answer until `evidence_due_at` at Stripe. Once per dispute.
+
+    Once more where an inquiry, which moves no money yet, becomes a dispute.
+    """
+
+    dispute: str
+    payment: str
+    amount_minor: int
+    currency: str
+    reason: str
+    is_inquiry: bool
+    evidence_due_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisputeClosed(Event):
+    """The dispute is over: won, lost, or dropped. Once per dispute. What a lost one takes back is told of as a refund is."""
+
+    dispute: str
+    payment: str
+    amount_minor: int
+    currency: str
+    state: DisputeState
 
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {  # Any: one adapter per event type

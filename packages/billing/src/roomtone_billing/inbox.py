@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Never
+from typing import Any
 
-from sqlalchemy import Engine, case, or_, select, update
+from sqlalchemy import ColumnElement, Engine, and_, case, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from .errors import GatewayError, MalformedEvent, UnknownEvent
+from .envelope import Envelope, parse
+from .errors import GatewayError, UnknownEvent
 from .gateway import Gateway
 from .models import AccountRow, InboxRow
 from .transactions import RetryPolicy, writing
 
 PAYLOAD_BYTES_MAX = 256 * 1024
-_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
-_TYPE = re.compile(r"[a-z0-9_.]{1,255}")
 
 
 class State(StrEnum):
     """Where a stored event stands."""
 
     pending = "pending"  # nobody has looked at it
+    unowned = "unowned"  # it names a charge and no customer, as a dispute does; Stripe is to be asked whose the charge is
     stranger = "stranger"  # its customer is unknown here; Stripe is to be asked whose it is
     marked = "marked"  # its account is marked dirty; a fetch will cover it
     done = "done"  # a snapshot fetched after it is written
     connected = "connected"  # of a connected account; never touches a platform row
-    ignored = "ignored"  # about no customer, or of another mode
+    ignored = "ignored"  # about nobody's customer, or of another mode
     foreign = "foreign"  # about somebody else's customer
     dead = "dead"  # tried often enough
 
@@ -57,40 +55,6 @@ class InboxView:
     account: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Envelope:
-    """The little of a payload that is used: enough to store it once and to know whom it is about."""
-
-    event_id: str
-    type: str
-    livemode: bool
-    stripe_account: str
-    customer: str | None
-
-
-def parse(payload: bytes) -> Envelope:
-    """Read an event's envelope.
-
-    Raises:
-        MalformedEvent: for every body that is not one.
-    """
-    try:
-        body = json.loads(payload.decode("utf-8"), parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise MalformedEvent("the body is not JSON in UTF-8") from error
-    data = body.get("data") if isinstance(body, dict) else None
-    thing = data.get("object") if isinstance(data, dict) else None
-    if not isinstance(thing, dict) or not isinstance(body.get("livemode"), bool):
-        raise MalformedEvent("the body has no data.object or no livemode")
-    return Envelope(
-        event_id=_text(body.get("id"), _ID, "id"),
-        type=_text(body.get("type"), _TYPE, "type"),
-        livemode=body["livemode"],
-        stripe_account=_text(body["account"], _ID, "account") if body.get("account") is not None else "",
-        customer=_customer(thing),
-    )
-
-
 def store(engine: Engine, payload: bytes, *, livemode: bool, now: datetime) -> Receipt:
     """Store a verified payload unless an event of that (account, mode, id) is stored; one insert.
 
@@ -108,6 +72,7 @@ def store(engine: Engine, payload: bytes, *, livemode: bool, now: datetime) -> R
             event_id=envelope.event_id,
             type=envelope.type,
             customer=envelope.customer,
+            charge=envelope.charge if envelope.customer is None else None,
             payload=payload,
             received_at=now,
             state=state,
@@ -127,27 +92,22 @@ def _first_state(envelope: Envelope, *, livemode: bool) -> State:
         return State.ignored
     if envelope.stripe_account:
         return State.connected
-    return State.ignored if envelope.customer is None else State.pending
+    if envelope.customer is not None:
+        return State.pending
+    return State.unowned if envelope.charge is not None else State.ignored
 
 
 def adopt(engine: Engine, gateway: Gateway, *, retry: RetryPolicy, now: datetime, limit: int) -> int:
-    """Ask Stripe whose the unknown customers are, at most `limit` of them; returns how many were settled.
+    """Ask Stripe whose the unknown customers and charges are, at most `limit` of each; returns how many were settled.
 
     A customer made by a process that died before writing its id down is adopted; any other is somebody else's.
     """
-    with Session(engine) as session:
-        strangers = session.scalars(
-            select(InboxRow.customer)
-            .where(InboxRow.state == State.stranger, or_(InboxRow.retry_at.is_(None), InboxRow.retry_at <= now))
-            .distinct()
-            .limit(limit)
-        ).all()
-    settled = 0
-    for customer in strangers:
+    settled = _own(engine, gateway, retry=retry, now=now, limit=limit)
+    for customer in _asked(engine, InboxRow.customer, State.stranger, now=now, limit=limit):
         try:
-            owner = gateway.owner(customer or "")
+            owner = gateway.owner(customer)
         except GatewayError as error:
-            _postpone(engine, customer, error, retry=retry, now=now)
+            _postpone(engine, and_(InboxRow.state == State.stranger, InboxRow.customer == customer), error, retry=retry, now=now)
             continue
         with writing(engine) as session:
             row = session.scalar(select(AccountRow).where(AccountRow.account == owner.account).with_for_update()) if owner.account else None
@@ -163,9 +123,34 @@ def adopt(engine: Engine, gateway: Gateway, *, retry: RetryPolicy, now: datetime
     return settled
 
 
-def _postpone(engine: Engine, customer: str | None, error: GatewayError, *, retry: RetryPolicy, now: datetime) -> None:
+def _own(engine: Engine, gateway: Gateway, *, retry: RetryPolicy, now: datetime, limit: int) -> int:
+    """Find the customers of the charges that events name; a charge of nobody concerns no account."""
+    settled = 0
+    for charge in _asked(engine, InboxRow.charge, State.unowned, now=now, limit=limit):
+        about = and_(InboxRow.state == State.unowned, InboxRow.charge == charge)
+        try:
+            customer = gateway.customer_of(charge)
+        except GatewayError as error:
+            _postpone(engine, about, error, retry=retry, now=now)
+            continue
+        state = State.ignored if customer is None else State.pending
+        with writing(engine) as session:
+            session.execute(update(InboxRow).where(about).values(customer=customer, state=state, attempts=0, retry_at=None, error=None))
+        settled += 1
+    return settled
+
+
+def _asked(engine: Engine, what: InstrumentedAttribute[str | None], state: State, *, now: datetime, limit: int) -> list[str]:
+    """What Stripe is to be asked about now: each once, however many events name it."""
+    due = or_(InboxRow.retry_at.is_(None), InboxRow.retry_at <= now)
+    with Session(engine) as session:
+        found = session.scalars(select(what).where(InboxRow.state == state, due).distinct().limit(limit)).all()
+    return [one for one in found if one is not None]
+
+
+def _postpone(engine: Engine, about: ColumnElement[bool], error: GatewayError, *, retry: RetryPolicy, now: datetime) -> None:
     with writing(engine) as session:
-        rows = session.scalars(select(InboxRow).where(InboxRow.state == State.stranger, InboxRow.customer == customer).with_for_update())
+        rows = session.scalars(select(InboxRow).where(about).with_for_update())
         for row in rows:
             row.attempts, row.error = row.attempts + 1, str(error)
             row.retry_at = retry.after(row.attempts, now)
@@ -205,23 +190,6 @@ def replay(session: Session, event_id: str) -> None:
 
 def as_if_new() -> dict[str, Any]:  # Any: values of columns
     """The values of an event that nobody has looked at; one of a connected account goes back where it came from."""
-    state = case((InboxRow.stripe_account != "", State.connected), else_=State.pending)
+    is_unowned = and_(InboxRow.customer.is_(None), InboxRow.charge.is_not(None))
+    state = case((InboxRow.stripe_account != "", State.connected), (is_unowned, State.unowned), else_=State.pending)
     return {"state": state, "mark": None, "attempts": 0, "retry_at": None, "error": None}
-
-
-def _customer(thing: dict[str, Any]) -> str | None:
-    # A reference is an id, or the whole object when expanded; a customer's own events are about itself.
-    found = thing.get("id") if thing.get("object") == "customer" else thing.get("customer")
-    if isinstance(found, dict):
-        found = found.get("id")
-    return None if found is None else _text(found, _ID, "customer")
-
-
-def _text(value: object, pattern: re.Pattern[str], name: str) -> str:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise MalformedEvent(f"the event's {name} is absent or unreadable")
-    return value
-
-
-def _no_constant(name: str) -> Never:
-    raise ValueError(f"{name} is not JSON")

@@ -22,7 +22,7 @@ def announce(told: Mapping[str, int], snapshot: Snapshot, *, account: str, now: 
             after[one.id] = 0
             events.append(_bought(one, account, now))
         payment = snapshot.payment(one.payment)
-        refunded = payment.refunded_minor if payment else 0
+        refunded = snapshot.returned(payment) if payment else 0
         if refunded > after[one.id]:
             events.append(_refunded(one, account, now, before=after[one.id], refunded=refunded))
             after[one.id] = refunded

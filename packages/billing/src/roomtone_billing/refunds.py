@@ -13,9 +13,10 @@ from .snapshot import Payment, Snapshot
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentView:
-    """Money an account paid, and what went back of it, in the currency's smallest unit.
+    """Money an account paid, and what went back of it by refunds and lost disputes, in the currency's smallest unit.
 
-    `invoice` is the number of the invoice it paid, `pack` the key of the pack it bought; either may be None.
+    `invoice` is the number of the invoice it paid, `pack` the key of the pack it bought; either may be None. While it `is_disputed`
+    nothing of it can go back.
     """
 
     id: str
@@ -25,6 +26,7 @@ class PaymentView:
     created_at: datetime | None
     invoice: str | None
     pack: str | None
+    is_disputed: bool = False
 
     @property
     def refundable_minor(self) -> int:
@@ -44,12 +46,12 @@ def refund(desk: Desk, payment: str, *, amount_minor: int | None, reason: Refund
     desk.sync()
     truth = desk.truth()
     found = truth.payment(payment) if truth else None
-    if found is None:
+    if truth is None or found is None:
         raise UnknownPayment(desk.account, payment)
     made = next((one for one in desk.gateway.refunds(payment) if one.key == key), None)
     if made is not None:
         return _same(made, amount_minor, key)
-    left = found.amount_minor - found.refunded_minor
+    left = found.amount_minor - truth.returned(found)
     wanted = left if amount_minor is None else amount_minor
     if not 0 < wanted <= left:
         raise RefundRefused(payment, wanted, left)
@@ -73,9 +75,10 @@ def _view(truth: Snapshot, one: Payment) -> PaymentView:
     return PaymentView(
         id=one.id,
         amount_minor=one.amount_minor,
-        refunded_minor=one.refunded_minor,
+        refunded_minor=truth.returned(one),
         currency=one.currency,
         created_at=one.created_at,
+        is_disputed=any(each.payment == one.id and not each.state.is_over for each in truth.disputes),
         invoice=invoice.number if invoice else None,
         pack=purchase.pack if purchase else None,
     )

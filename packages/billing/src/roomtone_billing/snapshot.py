@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
+from .dispute import Dispute, DisputeState
 from .plans import Interval
 
 
@@ -154,13 +155,18 @@ class Invoice:
 
 @dataclass(frozen=True, kw_only=True)
 class Payment:
-    """Money that was taken; `id` is its payment intent's, `refunded_minor` what went back of it, 0 to `amount_minor`."""
+    """Money that was taken; `id` is its payment intent's, `refunded_minor` what was refunded of it, 0 to `amount_minor`.
+
+    `is_disputed` is what Stripe says of the charge: of a dispute that was won it may say either.
+    """
 
     id: str
     amount_minor: int
     currency: str
     refunded_minor: int
     created_at: datetime | None = None
+    charge: str | None = None
+    is_disputed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +197,7 @@ class Snapshot:
     is_deleted: bool = False
     purchases: tuple[Purchase, ...] = ()
     payments: tuple[Payment, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
 
     def subscription(self, id: str | None) -> Subscription | None:  # noqa: A002 the word of the API
         """The subscription of that id, if it is there."""
@@ -209,9 +216,14 @@ class Snapshot:
         """The payment of that id, if money was taken."""
         return next((one for one in self.payments if one.id == id), None)
 
+    def returned(self, payment: Payment) -> int:
+        """How much of a payment went back, by refunds and by disputes that were lost; never more than was paid."""
+        lost = sum(one.amount_minor for one in self.disputes if one.payment == payment.id and one.state is DisputeState.lost)
+        return min(payment.refunded_minor + lost, payment.amount_minor)
+
     def refunded(self, invoice: Invoice) -> int:
         """How much of what an invoice brought went back, minor units."""
-        return sum(one.refunded_minor for one in self.payments if one.id in invoice.payments)
+        return sum(self.returned(one) for one in self.payments if one.id in invoice.payments)
 
     def owes_for_period(self, subscription: Subscription) -> bool:
         """Whether an invoice of the current period is still to be paid, or was given up instead of paid."""

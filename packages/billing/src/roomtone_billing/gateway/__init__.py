@@ -11,6 +11,7 @@ from .closings import ClosingsGateway
 from .connect import ClientOffer, ConnectGateway
 from .customers import CustomerOwner, CustomersGateway
 from .discounts import DiscountsGateway, PromotionCode
+from .disputes import DisputesGateway
 from .lists import ListsGateway
 from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
@@ -44,6 +45,7 @@ class Gateway(
     CustomersGateway,
     ListsGateway,
     DiscountsGateway,
+    DisputesGateway,
     MetersGateway,
     PacksGateway,
     PricesGateway,

@@ -12,7 +12,10 @@ from .row import Counter, Row
 
 
 class InboxRow(Row):
-    """One event of Stripe, as it came. `state` is one of `inbox.State`; `mark` is the account's mark it caused."""
+    """One event of Stripe, as it came. `state` is one of `inbox.State`; `mark` is the account's mark it caused.
+
+    `charge` is kept of an event that names one and no customer.
+    """
 
     __tablename__ = "billing_inbox"
     __table_args__ = (
@@ -28,6 +31,7 @@ class InboxRow(Row):
     event_id: Mapped[str] = mapped_column(String(255))
     type: Mapped[str] = mapped_column(String(255))
     customer: Mapped[str | None] = mapped_column(String(255))
+    charge: Mapped[str | None] = mapped_column(String(255))
     payload: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(20))

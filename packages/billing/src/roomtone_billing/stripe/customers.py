@@ -10,7 +10,8 @@ from ..errors import GatewayRefused
 from ..gateway import CustomerOwner
 from ..snapshot import PriceRef, Snapshot
 from . import translation
-from .connection import PAGE_MAX, Connection, asking, plain
+from .connection import PAGE_MAX, asking, plain
+from .disputes import StripeDisputes
 
 # A refund of something older is not noticed.
 _LISTED_MAX = 1000
@@ -20,14 +21,15 @@ EXPANDED = ("data.default_payment_method", "data.schedule", "data.discounts.sour
 _ASKED_MAX = 5
 
 
-class StripeCustomers(Connection):
+class StripeCustomers(StripeDisputes):
     """Customers, and all that is true of one."""
 
     def fetch(self, customer: str) -> Snapshot:
         """The customer's truth in five calls: itself, its newest 100 subscriptions and invoices, its newest
         1,000 completed checkouts and charges (more calls where there are more than 100).
 
-        One more for a payment that failed in the newest invoice of a subscription, and one for a price that a schedule will bring.
+        One more for a payment that failed in the newest invoice of a subscription, one for a price that a schedule will bring, and
+        one for each of its newest 20 disputed charges.
         """
         try:
             with asking():
@@ -44,12 +46,14 @@ class StripeCustomers(Connection):
                 charges = self._client.charges.list({"customer": customer, "limit": PAGE_MAX})
                 # After the subscriptions: a period must never be seen without the invoice that is to pay for it.
                 invoices = plain(self._client.invoices.list({"customer": customer, "limit": PAGE_MAX, "expand": ["data.payments"]}).data)
+                taken = plain(list(islice(charges.auto_paging_iter(), _LISTED_MAX)))
                 return translation.snapshot(
                     found,
                     listed,
                     invoices,
                     checkouts=plain(list(islice(checkouts.auto_paging_iter(), _LISTED_MAX))),
-                    charges=plain(list(islice(charges.auto_paging_iter(), _LISTED_MAX))),
+                    charges=taken,
+                    disputes=self._disputes(taken),
                     needing_action=self._needing_action(listed, invoices),
                     prices=self._scheduled_prices(listed),
                 )

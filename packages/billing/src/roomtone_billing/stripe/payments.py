@@ -38,6 +38,8 @@ def payments(charges: Iterable[Object]) -> tuple[Payment, ...]:
                 currency=one["currency"].upper(),
                 refunded_minor=min(one["amount_refunded"], one["amount_captured"]),
                 created_at=datetime.fromtimestamp(one["created"], UTC),
+                charge=one["id"],
+                is_disputed=bool(one.get("disputed")),
             )
             for one in charges
             if one["status"] == "succeeded" and one["captured"]

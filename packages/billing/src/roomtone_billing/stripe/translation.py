@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from ..dispute import Dispute
 from ..errors import MalformedTruth
 from ..gateway import PublishedPrice
 from ..plans import Interval
@@ -30,6 +31,7 @@ def snapshot(
     *,
     checkouts: Iterable[Object] = (),
     charges: Iterable[Object] = (),
+    disputes: Iterable[Dispute] = (),
     needing_action: Container[str] = (),
     prices: Mapping[str, PriceRef] | None = None,
 ) -> Snapshot:
@@ -46,6 +48,7 @@ def snapshot(
         invoices=tuple(replace(found, needs_action=found.id in needing_action) for found in map(invoice, invoices)),
         purchases=purchases(checkouts),
         payments=payments(charges),
+        disputes=tuple(disputes),
     )
     main = truth.main()
     method = next((one.get("default_payment_method") for one in listed if main and one["id"] == main.id), None)

@@ -51,6 +51,10 @@ def _detach(world: World, call: Call) -> Object:
     return payment_methods.detach(world, call.id)
 
 
+def _update_charge(world: World, call: Call) -> Object:
+    return charges.update(world, call.id, call.params)
+
+
 ROUTES = (
     Route("post /v1/payment_methods", _create_method, "type card sepa_debit.iban billing_details metadata expand"),
     Route("get /v1/payment_methods", _list_methods, f"{LIST} customer type"),
@@ -60,6 +64,7 @@ ROUTES = (
     Route("post /v1/payment_methods/{payment_method}/detach", _detach),
     Route("get /v1/charges", listing(charges.KIND, "customer", "payment_intent"), f"{LIST} customer payment_intent"),
     Route("get /v1/charges/{charge}", retrieving(charges.KIND)),
+    Route("post /v1/charges/{charge}", _update_charge, "description metadata expand"),
     Route("get /v1/invoice_payments", listing(invoice_payments.KIND, "invoice", "status"), f"{LIST} invoice status"),
     Route("get /v1/invoice_payments/{invoice_payment}", retrieving(invoice_payments.KIND)),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..cards import Decline
-from ..objects import Object
+from ..objects import Object, emptied, merged_metadata
 from ..world import World
 from . import events
 
@@ -105,6 +105,16 @@ def note_refund(world: World, charge_id: str, amount: int) -> Object:
     back = before["amount_refunded"] + amount
     charge = world.store.change(KIND, charge_id, amount_refunded=back, refunded=back == before["amount"])
     events.emit(world, "charge.refunded", charge, before=before)
+    return charge
+
+
+def update(world: World, charge_id: str, params: Object) -> Object:
+    """Change what somebody noted at it; emits charge.updated when something differs."""
+    before = world.store.get(KIND, charge_id)
+    given = {name: emptied(params[name]) for name in ("description",) if name in params}
+    charge = world.store.change(KIND, charge_id, **given, metadata=merged_metadata(before["metadata"], params.get("metadata")))
+    if charge != before:
+        events.emit(world, "charge.updated", charge, before=before)
     return charge
 
 
