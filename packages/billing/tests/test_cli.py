@@ -167,3 +167,13 @@ def test_old_events_are_deleted_but_never_too_early(run, host):
 
     assert run("forget", "--keep-days", "30").exit_code == 2
     assert run("forget").output == "1 events deleted\n"
+
+
+def test_invoices_are_listed_with_their_credit_notes(run, host):
+    account, _ = host.subscribed(plan="pro")
+    account.credit_note(account.invoices()[0].id, amount_minor=900, memo="down", key="k")
+    shown, plain = run("invoices", "a").output, json.loads(run("invoices", "a", "--json").output)
+
+    assert "credit" in shown
+    assert "-900" in shown
+    assert [(one["payable_minor"], one["returned_minor"], one["credit_notes"][0]["memo"]) for one in plain] == [(5900, 900, "down")]

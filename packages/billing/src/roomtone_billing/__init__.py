@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .access import Access, Cause, GracePolicy, OnDispute, Phase
-    from .account import Account, InvoiceView
+    from .account import Account
     from .backfill import Backfill
     from .backlog import Backlog
     from .billing import Billing
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .codes import CodeProblem
     from .connect import ClientPayment, Connect, ConnectStatus
     from .connect_state import ConnectState
+    from .credit_note import CreditNote
     from .decision import Decision, Source
     from .dispute import Dispute, DisputeState
     from .doctor import Finding
@@ -46,10 +47,11 @@ if TYPE_CHECKING:
         SubscriptionStarted,
         TrialStarted,
     )
-    from .gateway import CancelReason, ClientOffer, MadeRefund, PreviewLine, RefundReason
+    from .gateway import CancelReason, ClientOffer, CreditReason, CreditTo, MadeCreditNote, MadeRefund, PreviewLine, RefundReason
     from .history import HistoryEntry
     from .inbox import InboxView, Receipt
     from .invariants import Violation
+    from .invoices import InvoiceView
     from .lifecycle import PaymentState, PendingChange, SubscriptionView
     from .notices import NoticePolicy
     from .obstacle import Obstacle
@@ -88,6 +90,9 @@ __all__ = [
     "ConnectChanged",
     "ConnectState",
     "ConnectStatus",
+    "CreditNote",
+    "CreditReason",
+    "CreditTo",
     "Decision",
     "Discount",
     "Dispute",
@@ -106,6 +111,7 @@ __all__ = [
     "InvoicePaid",
     "InvoiceRefunded",
     "InvoiceView",
+    "MadeCreditNote",
     "MadeRefund",
     "NoticeDue",
     "NoticePolicy",
@@ -169,6 +175,9 @@ _MODULES = {
     "ConnectStatus": "connect",
     "CodeProblem": "codes",
     "Confirmed": "preview",
+    "CreditNote": "credit_note",
+    "CreditReason": "gateway",
+    "CreditTo": "gateway",
     "Decision": "decision",
     "Discount": "snapshot",
     "Dispute": "dispute",
@@ -186,7 +195,8 @@ _MODULES = {
     "Interval": "plans",
     "InvoicePaid": "events",
     "InvoiceRefunded": "events",
-    "InvoiceView": "account",
+    "InvoiceView": "invoices",
+    "MadeCreditNote": "gateway",
     "MadeRefund": "gateway",
     "NoticeDue": "events",
     "NoticePolicy": "notices",

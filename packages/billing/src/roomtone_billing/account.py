@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from . import changes, checkout, codes, forgiving, history, lifecycle, packs, refunds
+from . import changes, checkout, codes, crediting, forgiving, history, invoices, lifecycle, packs, refunds
 from . import seats as seats_
 from .access import Access, Cause
 from .connect import Connect
@@ -16,25 +15,13 @@ from .decision import Decision
 from .desk import Desk
 from .dispute import Dispute
 from .entitlements import Entitlements
-from .gateway import CancelReason, MadeRefund, PackOffer, RefundReason
+from .gateway import CancelReason, CreditReason, CreditTo, MadeCreditNote, MadeRefund, PackOffer, RefundReason
 from .history import HistoryEntry
+from .invoices import InvoiceView
 from .lifecycle import End, PendingChange, SubscriptionView
 from .plans import Interval
 from .preview import Confirmed, Moment, Preview
 from .refunds import PaymentView
-
-
-@dataclass(frozen=True, kw_only=True)
-class InvoiceView:
-    """An invoice to show: `amount_minor` in the currency's smallest unit, `status` as Stripe says, pages at Stripe or None."""
-
-    number: str | None
-    amount_minor: int
-    currency: str
-    status: str
-    created_at: datetime
-    hosted_url: str | None
-    pdf_url: str | None
 
 
 class Account:
@@ -162,21 +149,7 @@ class Account:
 
     def invoices(self, limit: int = 12) -> list[InvoiceView]:
         """The newest invoices of the last snapshot that are not drafts, newest first; never a call to Stripe."""
-        truth = self._desk.truth()
-        found = truth.invoices if truth else ()
-        newest = sorted((one for one in found if one.status != "draft"), key=lambda one: (one.created_at, one.id), reverse=True)
-        return [
-            InvoiceView(
-                number=one.number,
-                amount_minor=one.amount_minor,
-                currency=one.currency,
-                status=one.status,
-                created_at=one.created_at,
-                hosted_url=one.hosted_url,
-                pdf_url=one.pdf_url,
-            )
-            for one in newest[:limit]
-        ]
+        return invoices.listed(self._desk, limit)
 
     def payments(self, limit: int = 50) -> list[PaymentView]:
         """The newest payments of the last snapshot, newest first; never a call to Stripe."""
@@ -198,6 +171,36 @@ class Account:
             Fetches the truth before and after; the refund is marked with the key at Stripe.
         """
         return refunds.refund(self._desk, payment, amount_minor=amount_minor, reason=reason, key=key)
+
+    def credit_note(
+        self,
+        invoice: str,
+        *,
+        amount_minor: int | None = None,
+        to: CreditTo = CreditTo.card,
+        reason: CreditReason | None = None,
+        memo: str | None = None,
+        key: str,
+    ) -> MadeCreditNote:
+        """Credit an invoice, or a part of it: an open one asks for less from then on, a paid one gives back.
+
+        What is given back is told of by `InvoiceRefunded`, as a refund is.
+
+        Args:
+            invoice: the `id` or `number` of one of `invoices()`.
+            amount_minor: in the invoice's smallest unit, > 0; default all that is left. An invoice with taxes or discounts: all or nothing.
+            to: where the money of a paid invoice goes.
+            memo: printed on the credit note, and kept in the history.
+            key: names this credit note, for ever: under the same key it is made once.
+        Raises:
+            UnknownAccount, NoCustomer, UnknownInvoice: it is not an invoice of this account.
+            CreditRefused: less is left of it, it is void or a draft, or Stripe says no.
+            KeyReused: the key was used for another amount.
+            GatewayError: Stripe could not be asked; call again with the same key.
+        Effects:
+            Fetches the truth before and after. An open invoice credited in full is paid, without a payment.
+        """
+        return crediting.credit(self._desk, invoice, amount_minor=amount_minor, to=to, reason=reason, memo=memo, key=key)
 
     def disputes(self) -> list[Dispute]:
         """The payments that cardholders take or took back through their bank, newest first, by the last snapshot."""

@@ -29,6 +29,8 @@
     │   ├── UnknownPayment          the account paid nothing under that id
     │   ├── UnknownDispute          no payment of the account is disputed under that id
     │   ├── RefundRefused           more than is left of the payment, or disputed
+    │   ├── UnknownInvoice          the account has no invoice of that id or number
+    │   ├── CreditRefused           more than is left of the invoice, or Stripe says no
     │   ├── NotSubscribed           there is no subscription to change, or it is over
     │   ├── CodeRefused             a promotion code cannot be used, and why
     │   └── ChangeError
@@ -290,6 +292,23 @@ class RefundRefused(AccountError):
         self.payment, self.amount_minor, self.left_minor, self.reason = payment, amount_minor, left_minor, reason
         why = reason or f"{left_minor} minor units of it are left"
         super().__init__(f"payment {payment!r} cannot give back {amount_minor} minor units: {why}; look at payments()")
+
+
+class UnknownInvoice(AccountError):
+    """No invoice of that id or number is the account's."""
+
+    def __init__(self, account: str, invoice: str) -> None:
+        self.account, self.invoice = account, invoice
+        super().__init__(f"account {account!r} has no invoice {invoice!r}; invoices() lists them")
+
+
+class CreditRefused(AccountError):
+    """The invoice cannot be credited so; no credit note was made."""
+
+    def __init__(self, invoice: str, amount_minor: int, left_minor: int, *, reason: str | None = None) -> None:
+        self.invoice, self.amount_minor, self.left_minor, self.reason = invoice, amount_minor, left_minor, reason
+        why = reason or f"{left_minor} minor units of it are left"
+        super().__init__(f"invoice {invoice!r} cannot be credited {amount_minor} minor units: {why}; look at invoices()")
 
 
 class CannotTakePayments(AccountError):

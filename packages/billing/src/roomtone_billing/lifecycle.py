@@ -224,7 +224,7 @@ def _view(desk: Desk, truth: Snapshot, one: Subscription, *, is_main: bool) -> S
         discounts=one.discounts,
         payment=PaymentState(
             status=invoice.status,
-            amount_minor=invoice.amount_minor,
+            amount_minor=invoice.payable_minor,
             currency=invoice.currency,
             needs_action=invoice.needs_action,
             url=invoice.hosted_url,

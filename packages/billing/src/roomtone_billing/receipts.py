@@ -12,16 +12,16 @@ from .snapshot import Invoice, Snapshot
 def announce(told: Mapping[str, int], snapshot: Snapshot, *, account: str, now: datetime) -> tuple[dict[str, int], tuple[Event, ...]]:
     """What to tell the host of invoices, oldest first, and what it has been told then (minor units that went back, by invoice).
 
-    An invoice of nothing, such as a trial's, is no payment. A refund that fails later is not told of.
+    An invoice of nothing, such as a trial's or one that was credited in full, is no payment. A refund that fails later is not told of.
     """
     after, events = dict(told), list[Event]()
     for one in sorted(snapshot.invoices, key=lambda one: (one.created_at, one.id)):
-        if one.status != "paid" or one.amount_minor <= 0:
+        if one.status != "paid" or one.payable_minor <= 0:
             continue
         if one.id not in after:
             after[one.id] = 0
             events.append(_paid(one, account, now))
-        back = min(snapshot.refunded(one), one.amount_minor)
+        back = min(snapshot.refunded(one), one.payable_minor)
         if back > after[one.id]:
             events.append(_refunded(one, account, now, before=after[one.id], back=back))
             after[one.id] = back
@@ -36,7 +36,7 @@ def _paid(one: Invoice, account: str, now: datetime) -> InvoicePaid:
         invoice=one.id,
         number=one.number,
         subscription=one.subscription,
-        amount_minor=one.amount_minor,
+        amount_minor=one.payable_minor,
         currency=one.currency,
     )
 
@@ -52,7 +52,7 @@ def _refunded(one: Invoice, account: str, now: datetime, *, before: int, back: i
         subscription=one.subscription,
         amount_minor=back - before,
         refunded_minor=back,
-        invoice_minor=one.amount_minor,
+        invoice_minor=one.payable_minor,
         currency=one.currency,
-        is_full=back >= one.amount_minor,
+        is_full=back >= one.payable_minor,
     )

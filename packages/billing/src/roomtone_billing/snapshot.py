@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pydantic import TypeAdapter
 
+from .credit_note import CreditNote
 from .dispute import Dispute, DisputeState
 from .plans import Interval
 
@@ -125,6 +126,7 @@ class Subscription:
 class Invoice:
     """One invoice; `owed_since` is when it fell due or its payment was first tried, None while a draft.
 
+    `amount_minor` is its total, `credited_minor` what credit notes took off it before it was paid.
     `needs_action` when the bank wants the customer to confirm the payment, which can be done at `hosted_url`.
     """
 
@@ -141,11 +143,17 @@ class Invoice:
     hosted_url: str | None = None
     pdf_url: str | None = None
     payments: tuple[str, ...] = ()
+    credited_minor: int = 0
+
+    @property
+    def payable_minor(self) -> int:
+        """What is or was to be paid for it: the total, less what credit notes took off it before."""
+        return self.amount_minor - self.credited_minor
 
     @property
     def is_unpaid(self) -> bool:
         """Whether money is still to come for it (a draft's too)."""
-        return self.status in {"draft", "open", "uncollectible"} and self.amount_minor > 0
+        return self.status in {"draft", "open", "uncollectible"} and self.payable_minor > 0
 
     @property
     def is_renewal_given_up(self) -> bool:
@@ -198,6 +206,7 @@ class Snapshot:
     purchases: tuple[Purchase, ...] = ()
     payments: tuple[Payment, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    credit_notes: tuple[CreditNote, ...] = ()
 
     def subscription(self, id: str | None) -> Subscription | None:  # noqa: A002 the word of the API
         """The subscription of that id, if it is there."""
@@ -222,8 +231,10 @@ class Snapshot:
         return min(payment.refunded_minor + lost, payment.amount_minor)
 
     def refunded(self, invoice: Invoice) -> int:
-        """How much of what an invoice brought went back, minor units."""
-        return sum(self.returned(one) for one in self.payments if one.id in invoice.payments)
+        """How much of what an invoice brought went back: to the card, by credit notes as balance, or elsewhere; minor units."""
+        notes = (one for one in self.credit_notes if one.invoice == invoice.id and one.is_after_payment)
+        credited = sum(one.amount_minor - one.refunded_minor for one in notes)
+        return credited + sum(self.returned(one) for one in self.payments if one.id in invoice.payments)
 
     def owes_for_period(self, subscription: Subscription) -> bool:
         """Whether an invoice of the current period is still to be paid, or was given up instead of paid."""

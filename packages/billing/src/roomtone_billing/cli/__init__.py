@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from . import accounts, upkeep
 from .host import app, tried
-from .upkeep import COMMANDS
 
 if TYPE_CHECKING:
     from ..billing import Billing
@@ -104,5 +104,5 @@ def inbox(billing: Billing, limit: int) -> None:
         click.echo(f"{head}  {one.event_id}  {one.error or ''}".rstrip())
 
 
-for _command in COMMANDS:
+for _command in (*accounts.COMMANDS, *upkeep.COMMANDS):
     main.add_command(_command)

@@ -9,6 +9,7 @@ from .changes import ChangesGateway, PreviewedInvoice, PreviewLine, Wanted
 from .checkouts import CheckoutPage, CheckoutsGateway
 from .closings import ClosingsGateway
 from .connect import ClientOffer, ConnectGateway
+from .credit_notes import CreditNotesGateway, CreditReason, CreditTo, MadeCreditNote, WantedCredit
 from .customers import CustomerOwner, CustomersGateway
 from .discounts import DiscountsGateway, PromotionCode
 from .disputes import DisputesGateway
@@ -23,8 +24,11 @@ __all__ = [
     "CancelReason",
     "CheckoutPage",
     "ClientOffer",
+    "CreditReason",
+    "CreditTo",
     "CustomerOwner",
     "Gateway",
+    "MadeCreditNote",
     "MadeRefund",
     "PackOffer",
     "PreviewLine",
@@ -34,6 +38,7 @@ __all__ = [
     "PublishedProduct",
     "RefundReason",
     "Wanted",
+    "WantedCredit",
 ]
 
 
@@ -42,6 +47,7 @@ class Gateway(
     CheckoutsGateway,
     ClosingsGateway,
     ConnectGateway,
+    CreditNotesGateway,
     CustomersGateway,
     ListsGateway,
     DiscountsGateway,

@@ -11,6 +11,7 @@ from ..gateway import CustomerOwner
 from ..snapshot import PriceRef, Snapshot
 from . import translation
 from .connection import PAGE_MAX, asking, plain
+from .credit_notes import StripeCreditNotes
 from .disputes import StripeDisputes
 
 # A refund of something older is not noticed.
@@ -21,15 +22,15 @@ EXPANDED = ("data.default_payment_method", "data.schedule", "data.discounts.sour
 _ASKED_MAX = 5
 
 
-class StripeCustomers(StripeDisputes):
+class StripeCustomers(StripeCreditNotes, StripeDisputes):
     """Customers, and all that is true of one."""
 
     def fetch(self, customer: str) -> Snapshot:
         """The customer's truth in five calls: itself, its newest 100 subscriptions and invoices, its newest
         1,000 completed checkouts and charges (more calls where there are more than 100).
 
-        One more for a payment that failed in the newest invoice of a subscription, one for a price that a schedule will bring, and
-        one for each of its newest 20 disputed charges.
+        One more for a payment that failed in the newest invoice of a subscription, one for a price that a schedule will bring, one for
+        each of its newest 20 disputed charges, and one for its credit notes once there are any.
         """
         try:
             with asking():
@@ -54,6 +55,7 @@ class StripeCustomers(StripeDisputes):
                     checkouts=plain(list(islice(checkouts.auto_paging_iter(), _LISTED_MAX))),
                     charges=taken,
                     disputes=self._disputes(taken),
+                    credit_notes=self._credit_notes_of(customer, invoices),
                     needing_action=self._needing_action(listed, invoices),
                     prices=self._scheduled_prices(listed),
                 )

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from ..credit_note import CreditNote
 from ..dispute import Dispute
 from ..errors import MalformedTruth
 from ..gateway import PublishedPrice
@@ -32,6 +33,7 @@ def snapshot(
     checkouts: Iterable[Object] = (),
     charges: Iterable[Object] = (),
     disputes: Iterable[Dispute] = (),
+    credit_notes: Iterable[CreditNote] = (),
     needing_action: Container[str] = (),
     prices: Mapping[str, PriceRef] | None = None,
 ) -> Snapshot:
@@ -49,6 +51,7 @@ def snapshot(
         purchases=purchases(checkouts),
         payments=payments(charges),
         disputes=tuple(disputes),
+        credit_notes=tuple(credit_notes),
     )
     main = truth.main()
     method = next((one.get("default_payment_method") for one in listed if main and one["id"] == main.id), None)
@@ -185,6 +188,7 @@ def invoice(thing: Object) -> Invoice:
             hosted_url=thing.get("hosted_invoice_url"),
             pdf_url=thing.get("invoice_pdf"),
             payments=_intents(thing),
+            credited_minor=thing.get("pre_payment_credit_notes_amount") or 0,
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MalformedTruth(f"invoice {_name(thing)}", f"{type(error).__name__} {error}") from error
