@@ -78,6 +78,7 @@ class Account:
         seats: int | None = None,
         code: str | None = None,
         allow_codes: bool = False,
+        currency: str | None = None,
     ) -> str:
         """Open a checkout page that sells the plan; returns its address.
 
@@ -85,10 +86,12 @@ class Account:
             seats: default as many as the account has members, else one.
             code: a promotion code to apply.
             allow_codes: whether the page asks for one.
+            currency: ISO 4217; default the one the account is billed in, else the first of the plan's prices.
         Raises:
             UnknownAccount, UnknownPlan, UnknownPrice, NotOnSale: not ours to sell.
             NotPublished: the price is not at Stripe yet.
             AlreadySubscribed: it has a living subscription; use `preview_change`.
+            CurrencyPinned: it is billed in another currency, for good.
             CodeRefused: the code cannot be used; `problem` says why.
             GatewayError: Stripe could not be asked.
         Effects:
@@ -105,6 +108,7 @@ class Account:
             seats=seats,
             code=code,
             allow_codes=allow_codes,
+            currency=currency,
         )
 
     def buy(
@@ -116,13 +120,16 @@ class Account:
         locale: str | None = None,
         allow_promotion_codes: bool = False,
         payment_methods: Sequence[str] | None = None,
+        currency: str | None = None,
     ) -> str:
         """Open a checkout page that sells one pack; returns its address. `PackBought` follows when it is paid, once.
 
         Args:
             payment_methods: kinds of Stripe's (`card`, `sepa_debit`); default what its dashboard allows.
+            currency: as of `checkout`.
         Raises:
-            UnknownAccount, UnknownPack, NotOnSale: not ours to sell.
+            UnknownAccount, UnknownPack, UnknownPrice, NotOnSale: not ours to sell.
+            CurrencyPinned: it is billed in another currency, for good.
             NotPublished: the price is not at Stripe yet.
             GatewayError: Stripe could not be asked.
         Effects:
@@ -135,7 +142,7 @@ class Account:
             allow_promotion_codes=allow_promotion_codes,
             payment_methods=tuple(payment_methods) if payment_methods is not None else None,
         )
-        return packs.buy(self._desk, pack, offer)
+        return packs.buy(self._desk, pack, offer, currency=currency)
 
     def portal(self, *, return_url: str, locale: str | None = None) -> str:
         """Open the customer's portal at Stripe; returns its address.

@@ -35,8 +35,8 @@ def preview(desk: Desk, *, plan: str, interval: Interval | None, seats: int | No
     _refuse_unchangeable(desk, found)
     chosen = interval or found.price.interval or Interval.month
     current = desk.rules.catalogue.identify(plan=found.price.plan, lookup_key=found.price.lookup_key)
-    catalogue = desk.rules.catalogue
-    lookup_key = (catalogue.plan(plan) if plan == current else catalogue.plan_on_sale(plan)).lookup_key(chosen)
+    catalogue, currency = desk.rules.catalogue, desk.currency(None)
+    lookup_key = (catalogue.plan(plan) if plan == current else catalogue.plan_on_sale(plan)).lookup_key(chosen, currency)
     prices = desk.gateway.prices([lookup_key])
     if not prices:
         raise NotPublished(lookup_key)
@@ -45,7 +45,7 @@ def preview(desk: Desk, *, plan: str, interval: Interval | None, seats: int | No
         raise ChangeRefused(desk.account, "the subscription is that already")
     wanted = Wanted(subscription=found.id, item=found.item or "", price=prices[0].id, quantity=quantity)
     before, after = (current, found.price.interval, found.quantity), (plan, chosen, quantity)
-    takes_effect = when or ("now" if found.status is Status.trialing else moment(catalogue, before=before, after=after))
+    takes_effect = when or ("now" if found.status is Status.trialing else moment(catalogue, before=before, after=after, currency=currency))
     shown = _ask(desk, found, wanted, plan=plan, interval=chosen, takes_effect=takes_effect)
     _store(desk, shown)
     return shown.preview

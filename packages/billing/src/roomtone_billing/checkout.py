@@ -24,19 +24,22 @@ def sell_plan(
     seats: int | None,
     code: str | None,
     allow_codes: bool,
+    currency: str | None,
 ) -> str:
     """Open a page that sells the plan; as `Account.checkout` says."""
     chosen = desk.rules.catalogue.plan_on_sale(plan)
-    lookup_key = chosen.lookup_key(interval)
+    chosen.price(interval, currency)
     quantity = seats or (max(desk.rules.seats_of(desk.account), 1) if desk.rules.seats_of else 1)
     customer = desk.customer()
     current = desk.sync()
     if current.is_subscribed:
         raise AlreadySubscribed(desk.account, current.plan_key)
+    price = chosen.price(interval, desk.currency(currency))
+    lookup_key = chosen.lookup_key(interval, price.currency)
     prices = desk.gateway.prices([lookup_key])
     if not prices:
         raise NotPublished(lookup_key)
-    discount = codes.usable(desk, code, price=chosen.price(interval), quantity=quantity) if code else None
+    discount = codes.usable(desk, code, price=price, quantity=quantity) if code else None
     page = desk.gateway.create_checkout(
         customer=customer,
         account=desk.account,

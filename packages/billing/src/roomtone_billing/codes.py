@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from enum import StrEnum
 
 from . import lifecycle
 from .desk import Desk
-from .errors import CodeRefused, GatewayRefused
+from .errors import CodeRefused, GatewayRefused, UnknownPrice
 from .gateway import PromotionCode
 from .plans import Price
 
@@ -40,7 +41,10 @@ def apply(desk: Desk, code: str) -> None:
     """As `Account.apply_code` says."""
     found = lifecycle.living(desk)
     plan = desk.rules.catalogue.identify(plan=found.price.plan, lookup_key=found.price.lookup_key)
-    price = desk.rules.catalogue.plan(plan).price(found.price.interval) if plan and found.price.interval else None
+    price = None
+    if plan and found.price.interval:
+        with suppress(UnknownPrice):  # one that is sold no more; Stripe knows what it costs
+            price = desk.rules.catalogue.plan(plan).price(found.price.interval, desk.currency(None))
     chosen = usable(desk, code, price=price, quantity=found.quantity or 1)
     if any(one.promotion_code == chosen for one in found.discounts):
         return

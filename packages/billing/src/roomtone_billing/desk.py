@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from . import snapshot, sync
 from .access import Access, Phase
-from .errors import AccountIsClosing, NoCustomer, UnknownAccount
+from .errors import AccountIsClosing, CurrencyPinned, NoCustomer, UnknownAccount
 from .facts_cache import FactsCache
 from .gateway import Gateway
 from .models import AccountRow, ClosingRow
@@ -61,6 +61,18 @@ class Desk:
         with Session(self.engine) as session:
             row = session.get(AccountRow, self.account)
             return snapshot.from_json(row.snapshot) if row is not None and row.snapshot else None
+
+    def currency(self, wanted: str | None) -> str | None:
+        """The currency to sell in, by the last snapshot: the one the account is billed in, else the wanted; None for the catalogue's first.
+
+        Raises:
+            CurrencyPinned: it is billed in another than the wanted.
+        """
+        truth = self.truth()
+        pinned = truth.currency if truth else None
+        if pinned is not None and wanted not in {None, pinned}:
+            raise CurrencyPinned(self.account, pinned, wanted or "")
+        return pinned or wanted
 
     def sync(self) -> Access:
         """Fetch the truth now, through the fence; without a customer there is nothing to fetch.

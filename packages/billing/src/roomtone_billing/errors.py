@@ -29,6 +29,7 @@
     │   ├── UnknownPayment          the account paid nothing under that id
     │   ├── UnknownDispute          no payment of the account is disputed under that id
     │   ├── RefundRefused           more than is left of the payment, or disputed
+    │   ├── CurrencyPinned          the account pays in another currency, for good
     │   ├── UnknownInvoice          the account has no invoice of that id or number
     │   ├── CreditRefused           more than is left of the invoice, or Stripe says no
     │   ├── NotSubscribed           there is no subscription to change, or it is over
@@ -94,11 +95,13 @@ class UnknownFeature(CatalogueError):
 
 
 class UnknownPrice(CatalogueError):
-    """The plan is not sold at that interval."""
+    """The plan or pack is not sold at that interval (`once` for packs), or not in that currency."""
 
-    def __init__(self, plan: str, interval: str) -> None:
-        self.plan, self.interval = plan, interval
-        super().__init__(f"plan {plan!r} has no price per {interval}; add one to the catalogue and publish it")
+    def __init__(self, plan: str, interval: str, currency: str | None = None) -> None:
+        self.plan, self.interval, self.currency = plan, interval, currency
+        how = "once" if interval == "once" else f"per {interval}"
+        where = f" in {currency}" if currency else ""
+        super().__init__(f"{plan!r} has no price {how}{where}; add one to the catalogue and publish it")
 
 
 class UnknownPack(CatalogueError):
@@ -292,6 +295,17 @@ class RefundRefused(AccountError):
         self.payment, self.amount_minor, self.left_minor, self.reason = payment, amount_minor, left_minor, reason
         why = reason or f"{left_minor} minor units of it are left"
         super().__init__(f"payment {payment!r} cannot give back {amount_minor} minor units: {why}; look at payments()")
+
+
+class CurrencyPinned(AccountError):
+    """The account has been billed in one currency, and cannot be billed in another."""
+
+    def __init__(self, account: str, currency: str, wanted: str) -> None:
+        self.account, self.currency, self.wanted = account, currency, wanted
+        super().__init__(
+            f"account {account!r} pays in {currency} since its first invoice and cannot pay in {wanted}; "
+            f"sell it in {currency}, or open another account"
+        )
 
 
 class UnknownInvoice(AccountError):

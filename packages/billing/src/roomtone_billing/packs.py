@@ -9,13 +9,16 @@ from .errors import NotPublished
 from .gateway import PackOffer
 
 
-def buy(desk: Desk, pack: str, offer: PackOffer) -> str:
+def buy(desk: Desk, pack: str, offer: PackOffer, *, currency: str | None) -> str:
     """Open the page that sells the pack; returns its address."""
     chosen = desk.rules.catalogue.pack_on_sale(pack)
     customer = desk.customer()
-    prices = desk.gateway.prices([chosen.lookup_key])
+    if chosen.other_prices:
+        desk.sync()
+    lookup_key = chosen.lookup_key_in(desk.currency(currency) or chosen.currency)
+    prices = desk.gateway.prices([lookup_key])
     if not prices:
-        raise NotPublished(chosen.lookup_key)
+        raise NotPublished(lookup_key)
     page = desk.gateway.create_pack_checkout(
         customer=customer,
         account=desk.account,

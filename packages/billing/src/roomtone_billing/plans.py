@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
+from . import currencies
 from .errors import NotOnSale, UnknownPack, UnknownPlan, UnknownPrice
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
@@ -43,6 +44,9 @@ class Price:
     amount_minor: Minor
     currency: Currency = "EUR"
 
+    def __post_init__(self) -> None:
+        _refuse_unpayable(self.amount_minor, self.currency)
+
 
 @dataclass(frozen=True, config=_strict)
 class Plan:
@@ -51,7 +55,7 @@ class Plan:
     Args:
         key: stable name, lower case; part of the lookup keys at Stripe.
         name: what customers read.
-        prices: at most one per interval.
+        prices: at most one per interval and currency; the first of an interval is what is asked of whom nobody knows better.
         trial_days: length of the local trial; 0 for none.
         features: names of what the plan switches on; opaque to billing.
         limits: named whole numbers, opaque to billing ({"ai_credits": 50}).
@@ -67,24 +71,25 @@ class Plan:
     is_archived: bool = False
 
     def __post_init__(self) -> None:
-        intervals = [price.interval for price in self.prices]
-        if len(set(intervals)) != len(intervals):
-            raise ValueError(f"plan {self.key!r} has two prices for one interval")
+        sold = [(price.interval, price.currency) for price in self.prices]
+        if len(set(sold)) != len(sold):
+            raise ValueError(f"plan {self.key!r} has two prices for one interval and currency")
 
-    def price(self, interval: Interval) -> Price:
-        """The price of that interval.
+    def price(self, interval: Interval, currency: str | None = None) -> Price:
+        """The price of that interval; None is the first currency it is sold in.
 
         Raises:
-            UnknownPrice: the plan is not sold at that interval.
+            UnknownPrice: the plan is not sold so.
         """
         for price in self.prices:
-            if price.interval == interval:
+            if price.interval == interval and currency in {None, price.currency}:
                 return price
-        raise UnknownPrice(self.key, interval)
+        raise UnknownPrice(self.key, interval, currency)
 
-    def lookup_key(self, interval: Interval) -> str:
-        """The name of the price at Stripe: `starter_month`."""
-        return f"{self.key}_{self.price(interval).interval}"
+    def lookup_key(self, interval: Interval, currency: str | None = None) -> str:
+        """The name of the price at Stripe: `starter_month`, and `starter_month_usd` of a currency that is not its first."""
+        price = self.price(interval, currency)
+        return _lookup_key(f"{self.key}_{interval}", price.currency, first=self.price(interval).currency)
 
 
 @dataclass(frozen=True, config=_strict)
@@ -96,6 +101,7 @@ class Pack:
         name: what customers read.
         amount_minor: in the currency's smallest unit, >= 0.
         currency: ISO 4217, upper case.
+        other_prices: what it costs in other currencies, by ISO 4217 code.
         grants: what the host gives for it, named whole numbers > 0, opaque to billing ({"ai_credits": 100}).
         is_archived: no longer sold; a page opened before can still be paid.
     """
@@ -106,8 +112,13 @@ class Pack:
     currency: Currency = "EUR"
     grants: Mapping[str, Annotated[int, Field(gt=0)]] = field(default_factory=dict)
     is_archived: bool = False
+    other_prices: Mapping[Currency, Minor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for currency, amount_minor in self.prices.items():
+            _refuse_unpayable(amount_minor, currency)
+        if self.currency in self.other_prices:
+            raise ValueError(f"pack {self.key!r} has two prices in {self.currency}")
         if not self.grants:
             raise ValueError(f"pack {self.key!r} grants nothing")
         if len(json.dumps(dict(self.grants))) > _METADATA_LENGTH_MAX:
@@ -115,8 +126,23 @@ class Pack:
 
     @property
     def lookup_key(self) -> str:
-        """The name of the price at Stripe: `credits-100_once`."""
-        return f"{self.key}_once"
+        """The name of its first price at Stripe: `credits-100_once`."""
+        return self.lookup_key_in(self.currency)
+
+    @property
+    def prices(self) -> Mapping[str, int]:
+        """What it costs, by currency, its first currency first."""
+        return {self.currency: self.amount_minor} | dict(self.other_prices)
+
+    def lookup_key_in(self, currency: str) -> str:
+        """The name of a price at Stripe: `credits-100_once_usd` of a currency that is not its first.
+
+        Raises:
+            UnknownPrice: it is not sold in that currency.
+        """
+        if currency not in self.prices:
+            raise UnknownPrice(self.key, "once", currency)
+        return _lookup_key(f"{self.key}_once", currency, first=self.currency)
 
 
 @dataclass(frozen=True, config=_strict)
@@ -190,7 +216,17 @@ class Catalogue:
             lookup_key: the price's lookup key, or None.
         """
         for candidate in self.plans:
-            keys = {f"{candidate.key}_{price.interval}" for price in candidate.prices}
+            keys = {candidate.lookup_key(price.interval, price.currency) for price in candidate.prices}
             if candidate.key == plan or (plan is None and lookup_key in keys):
                 return candidate.key
         return None
+
+
+def _lookup_key(name: str, currency: str, *, first: str) -> str:
+    return name if currency == first else f"{name}_{currency.lower()}"
+
+
+def _refuse_unpayable(amount_minor: int, currency: str) -> None:
+    step = currencies.step(currency)
+    if amount_minor % step:
+        raise ValueError(f"{amount_minor} minor units of {currency} cannot be paid; take a multiple of {step}")

@@ -66,7 +66,11 @@ class Confirmed:
 
 
 def moment(
-    catalogue: Catalogue, *, before: tuple[str | None, Interval | None, int | None], after: tuple[str, Interval, int | None]
+    catalogue: Catalogue,
+    *,
+    before: tuple[str | None, Interval | None, int | None],
+    after: tuple[str, Interval, int | None],
+    currency: str | None = None,
 ) -> Moment:
     """When a change takes effect if nobody says: what costs more begins now, what costs less when the paid period ends."""
     plan, interval, seats = before
@@ -75,8 +79,8 @@ def moment(
         return "now"
     if interval is not new_interval:
         return "now" if new_interval is Interval.year else "period_end"
-    old = catalogue.plan(plan).price(interval).amount_minor * (seats or 1)
-    new = catalogue.plan(new_plan).price(new_interval).amount_minor * (new_seats or 1)
+    old = catalogue.plan(plan).price(interval, currency).amount_minor * (seats or 1)
+    new = catalogue.plan(new_plan).price(new_interval, currency).amount_minor * (new_seats or 1)
     return "now" if new >= old else "period_end"
 
 

@@ -91,8 +91,8 @@ def product_ids(catalogue: Catalogue) -> list[str]:
 
 def lookup_keys(catalogue: Catalogue) -> list[str]:
     """Every lookup key of the catalogue."""
-    plans = [plan.lookup_key(price.interval) for plan in catalogue.plans for price in plan.prices]
-    return plans + [pack.lookup_key for pack in catalogue.packs]
+    plans = [plan.lookup_key(price.interval, price.currency) for plan in catalogue.plans for price in plan.prices]
+    return plans + [pack.lookup_key_in(currency) for pack in catalogue.packs for currency in pack.prices]
 
 
 def diff(
@@ -140,9 +140,9 @@ def _items(catalogue: Catalogue) -> tuple[Plan | Pack, ...]:
 
 def _wanted(item: Plan | Pack) -> list[PriceChange]:
     prices = (
-        [(item.lookup_key, item.amount_minor, item.currency, None)]
+        [(item.lookup_key_in(currency), minor, currency, None) for currency, minor in item.prices.items()]
         if isinstance(item, Pack)
-        else [(item.lookup_key(price.interval), price.amount_minor, price.currency, price.interval) for price in item.prices]
+        else [(item.lookup_key(price.interval, price.currency), price.amount_minor, price.currency, price.interval) for price in item.prices]
     )
     return [
         PriceChange(item=item, product=product_id(item), lookup_key=key, amount_minor=minor, currency=currency, interval=interval)

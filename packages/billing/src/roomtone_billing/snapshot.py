@@ -196,7 +196,7 @@ class Purchase:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything about one customer that access and events depend on."""
+    """Everything about one customer that access and events depend on; `currency` is the one it can be billed in, None before an invoice."""
 
     customer: str
     subscriptions: tuple[Subscription, ...] = ()
@@ -207,6 +207,7 @@ class Snapshot:
     payments: tuple[Payment, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
+    currency: str | None = None
 
     def subscription(self, id: str | None) -> Subscription | None:  # noqa: A002 the word of the API
         """The subscription of that id, if it is there."""
