@@ -46,12 +46,14 @@ def newest(host):
 
 def test_a_paid_invoice_gives_back_to_the_card_and_shows_its_credit_notes(payer):
     account, invoice = payer.billing.account("a"), newest(payer)
-    part = account.credit_note(invoice.number, amount_minor=900, memo="two days down", reason=CreditReason.product_unsatisfactory, key="one")
+    part = account.credit_note(
+        invoice.number, amount_minor=900, memo="two days down", reason=CreditReason.product_unsatisfactory, key="one"
+    )
     account.credit_note(invoice.id, key="rest")
     after = newest(payer)
 
     assert told(payer) == [900, 5000]
-    assert [one.amount_minor for one in payer.stripe.api.refunds.list().data] == [5000, 900]
+    assert [one.amount for one in payer.stripe.api.refunds.list().data] == [5000, 900]
     assert (after.returned_minor, [one.amount_minor for one in after.credit_notes]) == (5900, [5000, 900])
     assert (part.number, after.credit_notes[1].memo) == (after.credit_notes[1].number, "two days down")
     assert account.payments()[0].refundable_minor == 0

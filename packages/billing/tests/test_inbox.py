@@ -13,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from roomtone_billing import Billing, Phase, RetryPolicy
-from roomtone_billing.errors import BadSignature, MalformedEvent
 from roomtone_billing.envelope import parse
+from roomtone_billing.errors import BadSignature, MalformedEvent
 from roomtone_billing.inbox import PAYLOAD_BYTES_MAX
 from roomtone_billing.models import AccountRow
 from roomtone_billing.signature import sign

@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.orm import Session
 
 from roomtone_billing import Billing, Interval, PeriodRenewed, Phase, PhaseChanged, SubscriptionEnded, SubscriptionStarted
+from roomtone_billing.envelope import parse
 from roomtone_billing.errors import GatewayUnavailable
 from roomtone_billing.flask import blueprint
-from roomtone_billing.envelope import parse
 from roomtone_billing.offline import Chaos, OfflineStripe
 from roomtone_billing.stripe import StripeGateway
 

@@ -97,7 +97,7 @@ class PackBought(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PackRefunded(Event):
-    """Money paid for a pack went back, by a refund or by a dispute that was lost. Once per amount that is back; take away what is unused of `grants`.
+    """Money paid for a pack went back, by a refund or a lost dispute. Once per amount that is back; take away what is unused of `grants`.
 
     `amount_minor` is what went back since the last such event and `grants` its share; all shares of a pack refunded in full add up to
     what it granted. `bought_key` is the key of its `PackBought`.
@@ -125,7 +125,9 @@ class InvoicePaid(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class InvoiceRefunded(Event):
-    """Money paid for an invoice went back, by a refund or by a dispute that was lost. Once per amount that is back; take away that share of what the period granted.
+    """Money paid for an invoice went back, by a refund, a credit note or a lost dispute.
+
+    Once per amount that is back; take away that share of what the period granted.
 
     `amount_minor` is what went back since the last such event, `refunded_minor` all that did, of `invoice_minor`. `paid_key` is the key
     of its `InvoicePaid`.

@@ -142,7 +142,9 @@ def _wanted(item: Plan | Pack) -> list[PriceChange]:
     prices = (
         [(item.lookup_key_in(currency), minor, currency, None) for currency, minor in item.prices.items()]
         if isinstance(item, Pack)
-        else [(item.lookup_key(price.interval, price.currency), price.amount_minor, price.currency, price.interval) for price in item.prices]
+        else [
+            (item.lookup_key(price.interval, price.currency), price.amount_minor, price.currency, price.interval) for price in item.prices
+        ]
     )
     return [
         PriceChange(item=item, product=product_id(item), lookup_key=key, amount_minor=minor, currency=currency, interval=interval)

@@ -17,7 +17,9 @@ KEEP_MIN = timedelta(days=31)
 def between(session: Session, *, since: datetime, until: datetime, limit: int) -> int:
     """Take up the events received from `since` to before `until`, oldest first; returns how many. Harmless: the truth is fetched."""
     wanted = select(InboxRow.id).where(
-        InboxRow.received_at >= since, InboxRow.received_at < until, InboxRow.state.not_in([State.ignored, State.pending, State.connected, State.unowned])
+        InboxRow.received_at >= since,
+        InboxRow.received_at < until,
+        InboxRow.state.not_in([State.ignored, State.pending, State.connected, State.unowned]),
     )
     return _take_up(session, wanted.order_by(InboxRow.id).limit(limit))
 

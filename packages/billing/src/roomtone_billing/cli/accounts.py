@@ -25,7 +25,9 @@ def invoices(billing: Billing, is_json: bool, account: str, limit: int) -> None:
         return
     rows: list[tuple[object, ...]] = []
     for one in found:
-        rows.append((f"{one.created_at:%Y-%m-%d}", one.number, one.status, one.payable_minor, one.returned_minor, one.currency, one.pdf_url))
+        rows.append(
+            (f"{one.created_at:%Y-%m-%d}", one.number, one.status, one.payable_minor, one.returned_minor, one.currency, one.pdf_url)
+        )
         rows += [
             (f"{each.created_at:%Y-%m-%d}", each.number, "credit", -each.amount_minor, None, each.currency, each.pdf_url)
             for each in one.credit_notes

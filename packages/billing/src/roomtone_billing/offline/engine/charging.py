@@ -10,6 +10,7 @@ from ..world import World
 from . import connect
 
 SETTLE = "settle_charge"
+DISPUTE = "open_dispute"
 SETTLES_AFTER_S = 5 * 86400
 
 
@@ -44,6 +45,8 @@ def attempt(world: World, intent_id: str, method_id: str, *, is_authenticated: b
     else:
         payment_intents.succeed(world, intent_id, charge)
         connect.follow_charge(world, charge)
+    if decline is None and payment_methods.card_of(world, method_id).disputes:
+        agenda.plan(world, DISPUTE, charge["id"], at=world.now)
     return decline
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .. import agenda
 from ..cards import AUTHENTICATION, Decline, refusal
 from ..errors import CardDeclined, InvalidRequest
 from ..objects import Object
@@ -12,7 +11,6 @@ from . import charging, connect
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 CANCELABLE = (*CONFIRMABLE, "requires_capture", "processing")
-DISPUTE = "open_dispute"
 
 
 def confirm_payment(
@@ -134,8 +132,6 @@ def _outcome(world: World, intent_id: str, method_id: str, decline: Decline | No
     intent = world.store.get(payment_intents.KIND, intent_id)
     if intent["setup_future_usage"] and intent["customer"]:
         payment_methods.attach(world, method_id, intent["customer"])
-    if payment_methods.card_of(world, method_id).disputes:
-        agenda.plan(world, DISPUTE, intent["latest_charge"], at=world.now)
     return intent
 
 

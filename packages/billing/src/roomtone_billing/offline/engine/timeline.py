@@ -31,7 +31,7 @@ ACTIONS: Mapping[str, Callable[[World, str], None]] = {
     pending_update.EXPIRE: pending_update.expire,
     cycle.RESUME_COLLECTION: cycle.resume_collection,
     collection.OVERDUE: collection.become_overdue,
-    intents.DISPUTE: intents.open_dispute,
+    charging.DISPUTE: intents.open_dispute,
     charging.SETTLE: collection.settle_debit,
     checkout_sessions.EXPIRE: checkout_sessions.expire_if_open,
 }
