@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .entitlements import Entitlements, Usage
     from .events import (
         AccountClosed,
+        AccountErased,
         ClientDisputeClosed,
         ClientPaymentDisputed,
         ClientPaymentFailed,
@@ -70,6 +71,7 @@ __all__ = [
     "Access",
     "Account",
     "AccountClosed",
+    "AccountErased",
     "Backfill",
     "Backlog",
     "Billing",
@@ -155,6 +157,7 @@ _MODULES = {
     "Access": "access",
     "Account": "account",
     "AccountClosed": "events",
+    "AccountErased": "events",
     "Backfill": "backfill",
     "Backlog": "backlog",
     "Billing": "billing",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from . import changes, checkout, codes, crediting, forgiving, history, invoices, lifecycle, packs, refunds
+from . import changes, checkout, codes, crediting, exporting, forgiving, history, invoices, lifecycle, packs, refunds
 from . import seats as seats_
 from .access import Access, Cause
 from .connect import Connect
@@ -366,6 +367,17 @@ class Account:
             GatewayError: Stripe could not be asked; a card that declines is no error, the access says what is owed.
         """
         return lifecycle.retry_payments(self._desk)
+
+    def export(self) -> Iterator[Mapping[str, Any]]:
+        """All that is kept of the account: each row of each table as JSON values, and a manifest that counts them last.
+
+        All of one moment, streamed: read it to the end. Invoices as documents, cards and addresses are at Stripe, under the customer the
+        manifest names.
+
+        Raises:
+            UnknownAccount: billing has never heard of it.
+        """
+        return exporting.lines(self._desk.engine, self.account, now=self._desk.clock())
 
     def suspend(self, *, reason: str, cause: Cause = Cause.host) -> Access:
         """Suspend the account until `lift_suspension`, whatever it pays; once more only replaces the reason.

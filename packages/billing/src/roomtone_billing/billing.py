@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from . import closings, connect_sync, inbox, outbox, publishing, signature, sync, use
+from . import closings, connect_sync, erasures, inbox, outbox, publishing, signature, sync, use
 from .access import GracePolicy, Phase
 from .account import Account
 from .desk import Desk
@@ -176,6 +176,18 @@ class Billing:
         """
         return closings.ask(session, account, deletes_customer=deletes_customer, now=self._clock())
 
+    def erase_account(self, session: Session, account: str) -> bool:
+        """Erase what is personal of a closed account, here and at Stripe; returns False if that was asked before. Flushes.
+
+        `work` deletes the customer with its cards at Stripe, then names, addresses, texts and pages here, and tries again until both
+        are done; `AccountErased` says so. Kept are invoices at Stripe, as the law wants, and here what was bought, paid and given back.
+
+        Raises:
+            UnknownAccount: billing has never heard of it.
+            NotClosed: call `close_account`, and this when `AccountClosed` has come.
+        """
+        return erasures.ask(session, account, now=self._clock())
+
     def receive(self, payload: bytes, signature_header: str | None) -> Receipt:
         """Verify a webhook and store its event once; the caller answers 200 and lets `work` run.
 
@@ -204,6 +216,7 @@ class Billing:
         done += self.metering.send(limit)
         done += connect_sync.work(self._engine, self._gateway, retry=self._retry, clock=self._clock, limit=limit)
         done += closings.work(self._engine, self._desk, retry=self._retry, now=self._clock(), limit=limit)
+        done += erasures.work(self._engine, self._desk, retry=self._retry, now=self._clock(), limit=limit)
         if self._handlers:
             done += outbox.dispatch(self._engine, self._handlers, retry=self._retry, now=self._clock(), limit=limit)
         return done
@@ -223,6 +236,7 @@ class Billing:
             due = session.scalars(found).all()
         connect_sync.mark_overdue(self._engine, now=now, limit=limit)
         use.forget_old(self._engine, now=now, limit=limit)
+        erasures.scrub_late(self._engine, now=now, limit=limit)
         return sum(self._check(account, now) for account in due)
 
     def _check(self, account: str, now: datetime) -> bool:

@@ -25,6 +25,7 @@
     │   ├── NotEntitled             the use does not fit what the account may use; has the decision
     │   ├── UnknownOverride         the account has no exception of that id
     │   ├── AccountIsClosing        it is closed, or about to be, and buys nothing more
+    │   ├── NotClosed               it is not closed yet, so it cannot be erased
     │   ├── NoCustomer              the account has never been to the checkout
     │   ├── UnknownPayment          the account paid nothing under that id
     │   ├── UnknownDispute          no payment of the account is disputed under that id
@@ -270,6 +271,14 @@ class AccountIsClosing(AccountError):
     def __init__(self, account: str) -> None:
         self.account = account
         super().__init__(f"account {account!r} is closed; open another account to sell to")
+
+
+class NotClosed(AccountError):
+    """The account is open, or Stripe has not confirmed its end: what it bought may still run."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"account {account!r} is not closed; call close_account, and erase it when AccountClosed has come")
 
 
 class UnknownPayment(AccountError):

@@ -219,6 +219,11 @@ class AccountClosed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccountErased(Event):
+    """What was personal of the account is gone, here and at Stripe. Once per account; `account` is all that is left to know it by."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DisputeOpened(Event):
     """A cardholder asks a payment back through the bank: answer until `evidence_due_at` at Stripe. Once per dispute.
 

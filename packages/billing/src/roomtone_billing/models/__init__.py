@@ -1,7 +1,7 @@
 """The rows of this package, a file per topic."""
 
 from .accounts import AccountRow
-from .closings import ClosingRow
+from .closings import ClosingRow, ErasureRow
 from .connect import ClientPaymentRow, SellerRow
 from .entitlements import HoldRow, OverrideRow, UsedRow, UseRow
 from .events import HandledRow, InboxRow, OutboxRow
@@ -20,6 +20,7 @@ __all__ = [
     "CursorRow",
     "Document",
     "DriftRow",
+    "ErasureRow",
     "FencedRow",
     "HandledRow",
     "HistoryRow",
