@@ -177,3 +177,12 @@ def test_invoices_are_listed_with_their_credit_notes(run, host):
     assert "credit" in shown
     assert "-900" in shown
     assert [(one["payable_minor"], one["returned_minor"], one["credit_notes"][0]["memo"]) for one in plain] == [(5900, 900, "down")]
+
+
+def test_an_account_is_exported_line_by_line(run, host):
+    host.start_trial()
+    lines = [json.loads(line) for line in run("export", "a").output.splitlines()]
+    unknown = run("export", "nobody")
+
+    assert (lines[0]["row"]["email"], lines[-1]["manifest"]["account"]) == ("a@example.org", "a")
+    assert (unknown.exit_code, "account 'nobody' is unknown" in unknown.output) == (1, True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
 
-from .host import app, as_json, dump, table
+from .host import app, as_json, dump, table, tried
 
 if TYPE_CHECKING:
     from ..billing import Billing
@@ -35,4 +36,14 @@ def invoices(billing: Billing, is_json: bool, account: str, limit: int) -> None:
     table(("of", "number", "status", "minor units", "returned", "currency", "pdf"), rows)
 
 
-COMMANDS = (invoices,)
+@click.command()
+@app
+@click.argument("account")
+def export(billing: Billing, account: str) -> None:
+    """Write all that is kept of an account: a line of JSON for each row, and a manifest last."""
+    lines = billing.account(account).export()
+    while (line := tried(lambda: next(lines, None))) is not None:
+        click.echo(json.dumps(line))
+
+
+COMMANDS = (export, invoices)
