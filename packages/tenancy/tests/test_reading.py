@@ -102,7 +102,7 @@ def test_sqlite_waits_no_longer_for_a_writer_and_the_hosts_own_patience_comes_ba
 
 
 def test_a_catalog_that_answers_no_more_is_given_up_and_asked_over_a_new_connection_later(door, through_door):
-    reader = CatalogReader(through_door, timeout_s=0.1)
+    reader = CatalogReader(through_door, timeout_s=1)
     reader.read(lambda connection: connection.execute(text("SELECT 1")))
     freed = threading.Event()
     event.listen(through_door, "invalidate", lambda *_: freed.set())
@@ -115,6 +115,19 @@ def test_a_catalog_that_answers_no_more_is_given_up_and_asked_over_a_new_connect
 
     assert returned, "the host's pool is rid of the connection"
     assert reader.read(lambda connection: connection.scalar(text("SELECT 1"))) == 1
+
+
+def test_a_kept_connection_that_answers_no_more_is_given_up_and_replaced(door, through_door):
+    reader = CatalogReader(through_door, timeout_s=1, keeps=lambda: True)
+    first = reader.read(lambda connection: connection.scalar(text("SELECT pg_backend_pid()")))
+
+    door.is_open.clear()
+    with pytest.raises(TimeoutError, match="has not answered"):
+        reader.read(lambda connection: connection.execute(text("SELECT 1")))
+    door.is_open.set()
+
+    assert reader.read(lambda connection: connection.scalar(text("SELECT pg_backend_pid()"))) != first
+    reader.stop()
 
 
 def test_reads_that_hang_are_limited_in_number(postgres_site):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, text
 
 from .changes import Change, Changes
 from .key import random_text
-from .reading import sever
+from .sockets import keep_alive, sever
 
 CHANNEL = "tenancy_changes"
 NAME = "roomtone_tenancy listener"
@@ -24,7 +23,6 @@ BEAT_S = 10.0
 """How often a silent connection is asked whether it lives; one that has not answered twice counts as dead."""
 PROOF_S = 2.0
 PAUSE_MIN_S, PAUSE_MAX_S = 0.1, 30.0
-_KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
 
 
 class Announcements:
@@ -106,7 +104,7 @@ class Announcements:
         pooled.detach()
         with closing(connection):
             connection.autocommit = True
-            _keep_alive(connection.fileno())
+            keep_alive(connection.fileno())
             with self._lock:
                 self._descriptor = connection.fileno()
             try:
@@ -146,12 +144,3 @@ class Announcements:
             self._changes.doubt()  # not in our words: a newer version's trigger, perhaps
         else:
             self._changes.publish(change)
-
-
-def _keep_alive(descriptor: int) -> None:
-    """Learn of a vanished server in seconds, where the system can; a Unix socket needs none of it."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as own:
-        own.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE.items():
-            if hasattr(socket, name):
-                own.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -76,9 +76,9 @@ class Lookups:
     ) -> None:
         self._ttl_s, self._stale_s, self._entries_max, self._chance = ttl_s, stale_s, entries_max, chance
         self.changes = Changes()
-        self.reader = CatalogReader(catalog, timeout_s=timeout_s)
-        can_announce = (catalog.dialect.name, catalog.dialect.driver) == ("postgresql", "psycopg")
-        self.announcements = Announcements(catalog, self.changes, chance=chance) if listen and can_announce else None
+        can_announce = listen and (catalog.dialect.name, catalog.dialect.driver) == ("postgresql", "psycopg")
+        self.reader = CatalogReader(catalog, timeout_s=timeout_s, keeps=self._is_listening)
+        self.announcements = Announcements(catalog, self.changes, chance=chance) if can_announce else None
         self._by_key: LookupCache[str, Tenant] = self.cache(_id_of, _is_settled)
         self._by_host: LookupCache[str, Tenant] = self.cache(_id_of, _is_settled)
         self._logins: dict[str, tuple[int, SealedLogin]] = {}
@@ -97,11 +97,15 @@ class Lookups:
         )
 
     def _ttl_now(self) -> float:
-        is_told = self.announcements is not None and self.announcements.is_alive
-        return max(self._ttl_s, LISTENING_TTL_S) if is_told else self._ttl_s
+        return max(self._ttl_s, LISTENING_TTL_S) if self._is_listening() else self._ttl_s
+
+    def _is_listening(self) -> bool:
+        """Changes are heard; so no pooler in transaction mode stands before the catalog."""
+        return self.announcements is not None and self.announcements.is_alive
 
     def stop(self, *, wait: bool = True) -> None:
-        """Hear no more of other processes, until the catalog is asked again."""
+        """Hear no more of other processes and keep no connection, until the catalog is asked again."""
+        self.reader.stop()
         if self.announcements is not None:
             self.announcements.stop(wait=wait)
 

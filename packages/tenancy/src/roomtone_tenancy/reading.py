@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
+
+from .catalog_read import CatalogRead
+from .own_connection import OwnConnection
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ GRACE_S = 0.5
 
 
 class CatalogReader:
-    """Runs short reads, each in a transaction of its own with a time-out.
+    """Runs short reads with a time-out, each by itself.
 
     On PostgreSQL a read runs in a thread of its own, `THREADS_MAX` of them at most: a `statement_timeout` is the server's promise, and
     one that hangs keeps none. A read that is given up has its socket shut down, which ends the thread and rids the host's pool of it.
@@ -29,17 +29,20 @@ class CatalogReader:
 
     Args:
         timeout_s: how long one statement may take, seconds; a read ends at most `GRACE_S` later, a wait for a thread included.
+        keeps: whether reads may go over one connection that stays open, and over the host's pool only while that one is busy; asked at
+            each. Not behind a pooler in transaction mode. A query may then see another moment in each of its statements.
     """
 
-    def __init__(self, engine: Engine, *, timeout_s: float) -> None:
+    def __init__(self, engine: Engine, *, timeout_s: float, keeps: Callable[[], bool] = lambda: False) -> None:
         if timeout_s <= 0:
             raise ValueError("The catalog's time-out is a number of seconds above 0.")
-        self._engine, self._timeout_s = engine, timeout_s
+        self._engine, self._timeout_s, self._keeps = engine, timeout_s, keeps
         self._start_over()
 
     def _start_over(self) -> None:
         """Threads of a parent process never end in its child."""
         self._pid, self._threads = os.getpid(), threading.BoundedSemaphore(THREADS_MAX)
+        self._own = OwnConnection(self._engine, timeout_s=self._timeout_s)
 
     @property
     def wait_s(self) -> float:
@@ -57,15 +60,9 @@ class CatalogReader:
             return self._read_file(query)
         if self._pid != os.getpid():
             self._start_over()
-        threads = self._threads
-        if not threads.acquire(timeout=self._timeout_s):
-            raise TimeoutError(f"{THREADS_MAX} reads of the catalog have been hanging for {self._timeout_s} s")
-        read = _Read(query)
-        try:
-            threading.Thread(target=self._run, args=(read, threads), name="catalog read", daemon=True).start()
-        except BaseException:
-            threads.release()
-            raise
+        read = CatalogRead(query)
+        if not (self._keeps() and self._own.accept(read)):
+            self._borrow(read)
         if not read.ended.wait(self.wait_s):
             read.give_up()
             raise TimeoutError(f"the catalog has not answered for {self.wait_s} s")
@@ -73,7 +70,23 @@ class CatalogReader:
             raise read.error
         return read.result[0]
 
-    def _run(self, read: _Read[T], threads: threading.BoundedSemaphore) -> None:
+    def stop(self) -> None:
+        """Close the connection that is kept; the next read opens another."""
+        if self._pid == os.getpid():
+            self._own.stop()
+
+    def _borrow(self, read: CatalogRead[T]) -> None:
+        """Begin the read over a connection of the host's pool."""
+        threads = self._threads
+        if not threads.acquire(timeout=self._timeout_s):
+            raise TimeoutError(f"{THREADS_MAX} reads of the catalog have been hanging for {self._timeout_s} s")
+        try:
+            threading.Thread(target=self._run, args=(read, threads), name="catalog read", daemon=True).start()
+        except BaseException:
+            threads.release()
+            raise
+
+    def _run(self, read: CatalogRead[T], threads: threading.BoundedSemaphore) -> None:
         try:
             with self._engine.connect() as connection, read.on(connection):
                 limit = {"ms": str(math.ceil(self._timeout_s * 1000))}
@@ -95,41 +108,3 @@ class CatalogReader:
                 return query(connection)
             finally:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout = {before}")
-
-
-@dataclass(slots=True)
-class _Read(Generic[T]):
-    query: Callable[[Connection], T]
-    result: list[T] = field(default_factory=list)
-    error: BaseException | None = None
-    ended: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _descriptor: int | None = None
-    _is_given_up: bool = False
-
-    @contextmanager
-    def on(self, connection: Connection) -> Iterator[None]:
-        """Note the connection's socket while the block runs."""
-        driver: Any = connection.connection.driver_connection  # psycopg's
-        with self._lock:
-            if self._is_given_up:
-                raise TimeoutError("connected when nobody waited any more")
-            self._descriptor = driver.fileno()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._descriptor = None
-
-    def give_up(self) -> None:
-        """End it, if it has a socket by now."""
-        with self._lock:
-            self._is_given_up = True
-            if self._descriptor is not None:
-                sever(self._descriptor)
-
-
-def sever(descriptor: int) -> None:
-    """Shut a socket down, so that whoever waits for its other end fails at once. It is still its owner's to close."""
-    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as own:
-        own.shutdown(socket.SHUT_RDWR)

@@ -69,7 +69,8 @@ class Tenancy:
         cache_stale_s: how old an answer may be that is given while the catalog cannot be asked, seconds.
         cache_entries_max: look-ups remembered by key, and as many by host.
         catalog_timeout_s: how long the catalog may take to answer a look-up, seconds.
-        listen: hear of other processes' changes at once, from PostgreSQL: a daemon thread and a connection from the first look-up on.
+        listen: hear of other processes' changes at once, from PostgreSQL, and look up over a connection that is kept meanwhile: two
+            daemon threads and two connections from the first look-ups on.
         lease_s: how long a silent worker is believed alive, seconds; one seen dead on this host is replaced at once.
         backups: where `tenancy.backups` keeps them, as a `FolderStore` or `s3.S3Store`; without it there are none.
         tools: where pg_dump and pg_restore are; looked for if None.
