@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import select
 
@@ -236,6 +238,26 @@ def test_a_tls_server_asks_on_any_host_and_only_from_this_machine(app, tenancy):
     ]
 
     assert [answer.status_code for answer in answers] == [200, 404, 404]
+
+
+def test_what_is_mounted_works_as_it_does_alone(site, app, tenancy):
+    run = app.test_cli_runner().invoke
+    made = run(args=["tenancy", "create", "new", "--domain", "new.test", "--json"])
+    changed = [run(args=["tenancy", verb, "new", "--json"]) for verb in ("read-only", "suspend", "resume")]
+    refused, deleted = run(args=["tenancy", "delete", "new"], input="old\n"), run(args=["tenancy", "delete", "new", "--yes", "--json"])
+
+    assert json.loads(made.output)["domains"] == ["new.test"]
+    assert [json.loads(result.output)["state"] for result in changed] == ["read_only", "suspended", "active"]
+    assert (refused.exit_code, json.loads(deleted.output)[0]["is_deleted"]) == (1, True)
+    assert tenancy.tenant("a").key == "a"  # what the application works with is still open
+
+
+def test_flasks_help_has_the_same_sections(app):
+    mounted = app.test_cli_runner().invoke(args=["tenancy", "--help"]).output
+
+    titles = ("Begin:", "Tenants:", "Their data:", "The fleet:")
+    assert tuple(line for line in mounted.splitlines() if line in titles) == titles
+    assert "shell" in mounted
 
 
 def test_flasks_own_command_line_has_the_commands(app):

@@ -18,6 +18,15 @@ def test_list_and_show_tell_what_the_catalog_knows(run, tenancy):
     assert "requested -> provisioning (provisioning began, system)" in output
 
 
+def test_a_list_may_be_of_one_state(sqlite_site, run, tenancy):
+    sqlite_site.make(tenancy, "b")
+    sqlite_site.change(tenancy.suspend, "b", reason="test")
+
+    listed = [[line.split()[0] for line in run("list", "--state", state)[1].splitlines()] for state in ("active", "suspended", "archived")]
+
+    assert listed == [["a"], ["b"], []]
+
+
 def test_an_unknown_tenant_is_one_line_and_no_traceback(run, tenancy):
     code, output = run("show", "nobody")
 

@@ -72,7 +72,10 @@ def test_a_deletion_wants_the_key_typed_and_tells_its_proof(run, tenancy):
 
 
 def test_a_deletion_with_a_grace_archives_now_and_deletes_what_is_due(run, tenancy):
+    planned = run("delete", "a", "--grace-days", "30", "--dry-run")
+    assert (planned, tenancy.tenant("a").state) == ((0, "a: would be archived, and due for deletion in 30 days\n"), "active")
     assert run("delete", "a", "--grace-days", "30") == (0, "a: archived\n")
+    assert run("delete", "--due", "--grace-days", "30")[0] == 2
     assert run("delete", "--due", "--yes") == (0, "")
     assert run("delete", "a", "--yes")[0] == 1
     assert run("delete", "a", "--grace-days", "0") == (0, "a: archived\n")
@@ -84,11 +87,14 @@ def test_a_clone_is_scrubbed_unless_it_is_said_that_it_need_not_be(run, run_on, 
     def tidy(session, clone):
         """Nothing to tidy up."""
 
+    planned, taken = json.loads(run("clone", "a", "b", "--dry-run", "--json")[1]), run("clone", "a", "a", "--dry-run")
     refused, declined = run("clone", "a", "b"), run("clone", "a", "b", "--unscrubbed", answers="n\n")
     copied = run("clone", "a", "b", "--unscrubbed", "--yes", "--domain", "b.test", "--json")
     scrubbing = run_on(sqlite_site, scrubs=[tidy])
     scrubbed = scrubbing("clone", "a", "c")
 
+    assert (planned["source"], planned["is_made"], taken[0]) == ("a", False, 1)
+    assert planned["server"] == json.loads(copied[1])["server"]
     assert (refused[0], "scrub=()" in refused[1], declined[0]) == (1, True, 1)
     assert json.loads(copied[1])["scrubs"] == []
     assert tenancy.resolve("b.test").key == "b"
@@ -112,9 +118,11 @@ def test_a_tenant_is_exported_checked_and_imported(run, tenancy, tmp_path):
 def test_a_deleted_tenants_backup_becomes_a_new_tenant(run, tenancy):
     deleted = tenancy.tenant("a").id
     run("delete", "a", "--yes")
+    planned_json = json.loads(run("restore-deleted", deleted, "b", "--dry-run", "--json")[1])
     planned, declined = run("restore-deleted", deleted, "b", "--dry-run"), run("restore-deleted", deleted, "b", answers="n\n")
     restored, again = run("restore-deleted", deleted, "b", "--yes", "--json"), run("restore-deleted", deleted, "c", "never", "--yes")
     unknown = run("restore-deleted", "0" * 32, "c", "--yes")
 
+    assert [found["tenant_id"] for found in planned_json] == [deleted]
     assert (planned[1].count("\n"), declined[0], again[0], unknown[0]) == (1, 1, 1, 1)
     assert (json.loads(restored[1])["source"], tenancy.tenant("b").id != deleted, tenancy.exists("c")) == ("a", True, False)

@@ -104,7 +104,10 @@ def restore_deleted(
     with plain_errors():
         found = tenancy.backups.of_deleted(tenant_id)
         if dry_run:
-            print_table(_COLUMNS, [_row(each) for each in found])
+            if as_json:
+                print_json([_facts(each) for each in found])
+            else:
+                print_table(_COLUMNS, [_row(each) for each in found])
             return
         if not yes:
             click.confirm(f"Bring back the data of {found[-1].key if found else tenant_id}, which was deleted, as {new_key}?", abort=True)

@@ -143,19 +143,22 @@ def delete(
     """Drop a tenant's database for good, after a last backup; asks for its key."""
     if (key is None) is not due:
         raise click.UsageError("Give one KEY, or --due.")
-    if key is not None and grace_days is not None:
+    if due and grace_days is not None:
+        raise click.UsageError("--grace-days is for one KEY: those that are --due had theirs.")
+    if key is not None and grace_days is not None and not dry_run:
         _change(tenancy, tenancy.delete_later, key, as_json=as_json, reason=reason, grace=timedelta(days=grace_days))
         return
     keys = tenancy.due_for_deletion() if key is None else [key]
     if dry_run:
-        done = [{"key": each, "is_deleted": False} for each in keys]
+        with plain_errors():
+            done = [{"key": tenancy.tenant(each).key, "is_deleted": False} for each in keys]
     else:
         done = [_delete(tenancy, each, yes=yes, at_once=at_once, without_backup=without_backup) for each in keys]
     if as_json:
         print_json(done)
     elif dry_run:
         for each in keys:
-            click.echo(f"{each}: would be deleted")
+            click.echo(f"{each}: would be {'deleted' if grace_days is None else f'archived, and due for deletion in {grace_days:g} days'}")
     else:
         for facts in done:
             click.echo(_told(facts), err="error" in facts)

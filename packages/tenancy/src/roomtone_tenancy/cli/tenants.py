@@ -8,17 +8,19 @@ import click
 from sqlalchemy.orm import Session
 
 from ..errors import TenancyError
+from ..lifecycle import TenantState
 from ..tenancy import Tenancy
 from .application import pass_tenancy
 from .output import as_json_option, facts_of, plain_errors, print_json, print_table
 
 
 @click.command("list")
+@click.option("--state", type=click.Choice([state.value for state in TenantState if state is not TenantState.DELETED]), help="These only.")
 @as_json_option
 @pass_tenancy
-def list_tenants(tenancy: Tenancy, *, as_json: bool) -> None:
+def list_tenants(tenancy: Tenancy, *, state: str | None, as_json: bool) -> None:
     """A line for each tenant: key, state, revision, server, primary domain."""
-    tenants = tenancy.tenants()
+    tenants = tenancy.tenants(None if state is None else TenantState(state))
     if as_json:
         print_json([facts_of(tenant) for tenant in tenants])
         return
