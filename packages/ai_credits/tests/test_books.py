@@ -33,16 +33,19 @@ def make(acts):
             anchor = START - timedelta(days=days)
             grants.set_allowance(books, Allowance(rule="plan", amount=amount, anchor_at=anchor), key=key, note=note)
         elif verb == "hold" and amount <= books.available:
-            reservation.reserve(books, hold(key, amount, days), open_holds_max=99)
+            reserve(books, hold(key, amount), days)
         elif verb == "work":
-            reservation.settle(books, reservation.reserve(books, hold(key, 0, 1), open_holds_max=99), amount * 1000, note)
+            reservation.settle(books, reserve(books, hold(key, 0), 1), amount * 1000, note)
     return books
 
 
-def hold(key, amount, days):
-    rate, ends = ModelRate(pattern="*"), START + timedelta(days=days)
-    facts = {"account": "a", "digest": "", "rate": rate, "card_version": "1", "estimate": Usage(), "model": "unit"}
-    return Hold(id=key, key=key, amount=amount, held_at=START, expires_at=ends, **facts)
+def hold(key, amount):
+    facts = {"account": "a", "digest": "", "rate": ModelRate(pattern="*"), "card_version": "1", "estimate": Usage(), "model": "unit"}
+    return Hold(id=key, key=key, amount=amount, held_at=START, expires_at=START, **facts)
+
+
+def reserve(books, draft, days):
+    return reservation.reserve(books, draft, draft.id, timedelta(days=days), open_holds_max=99)
 
 
 @given(st.lists(acts, max_size=8), st.lists(st.integers(0, 100), max_size=6))

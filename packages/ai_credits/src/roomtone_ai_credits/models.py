@@ -258,7 +258,7 @@ ALLOWANCE, ENTRY, POSTING = table(AllowanceRow), table(EntryRow), table(PostingR
 LIMIT, TALLY, EVENT = table(LimitRow), table(TallyRow), table(EventRow)
 # What may change of a row that was written before.
 LOT_CHANGES = ("remaining", "held", "expires_at", "is_open")
-HOLD_CHANGES = ("state", "amount", "slices", "held_at", "expires_at", "rate", "card_version", "charged", "is_late", "parent_id", "limits")
+HOLD_CHANGES = ("state", "amount", "slices", "held_at", "expires_at", "rate", "card_version", "charged", "is_late", "limits")
 ALLOWANCE_CHANGES = (
     *("ends_at", "amount", "next_period", "granted", "is_active"),
     *("rollover_max", "rollover_percent", "rollover_months"),

@@ -66,8 +66,8 @@ class Outgoing(Asking):
                 return known
             if parent is not None:
                 _held(books, parent)
-            new = changed(draft, id=known.id if known else draft.id, held_at=books.now, expires_at=books.now + lasts)
-            return reservation.reserve(books, new, open_holds_max=self._open_holds_max, at_least=least)
+            hold_id = known.id if known else draft.id
+            return reservation.reserve(books, draft, hold_id, lasts, open_holds_max=self._open_holds_max, at_least=least)
 
         held = (parent,) if parent is not None else ()
         return Act(plan=plan, account=draft.account, hold_keys=(key,), entry_keys=(entry_key,), hold_ids=held, subjects=_named(draft))

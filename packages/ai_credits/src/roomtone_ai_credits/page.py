@@ -71,6 +71,7 @@ class Changes:
     Attributes:
         account: all its columns but its number.
         entries: columns that are not there are left out.
+        changed_holds: columns that did not change may be left out.
         postings: seq, side, book, lot and amount of each.
     """
 
@@ -149,7 +150,7 @@ class Page:
             lots=[records.from_lot(account_id, lot) for lot in lots if lot.number not in before.lots],
             changed_lots=[records.from_changed_lot(lot) for lot in lots if lot.number in before.lots],
             holds=[records.from_hold(account_id, hold) for hold in holds if hold.id not in before.holds],
-            changed_holds=[records.from_changed_hold(hold) for hold in holds if hold.id in before.holds],
+            changed_holds=[records.from_changed_hold(before.holds[hold.id], hold) for hold in holds if hold.id in before.holds],
             allowances=[records.from_allowance(account_id, allowance) for allowance in [*changed, *books.allowances[known:]]],
             limits=[records.from_limit(account_id, limit) for key, limit in books.limits.items() if before.limits.get(key) is not limit],
             tallies=[records.from_tally(account_id, tally) for key, tally in books.tallies.items() if before.tallies.get(key) is not tally],

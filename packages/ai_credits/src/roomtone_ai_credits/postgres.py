@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -33,7 +32,7 @@ VALUES (%(account)s, 0, 0, 0, 0, 0, %(now)s) ON CONFLICT (account) DO NOTHING RE
 """
 _SAVING = (
     "%(account)s::json, %(entries)s::json, %(seqs)s::bigint[], %(sides)s::int[], %(books)s::text[], %(lots)s::bigint[], "
-    "%(amounts)s::bigint[], %(rest)s::json"
+    "%(amounts)s::bigint[], %(changed_lots)s::json, %(new_lots)s::json, %(changed_holds)s::json, %(new_holds)s::json, %(rest)s::json"
 )
 SAVE = f"SELECT credits_save(%(account_id)s, {_SAVING}), pg_current_xact_id()::xid::text"
 _KEYS = "%(hold_keys)s::json, %(entry_keys)s::json"
@@ -41,7 +40,7 @@ TURN = f"SELECT credits_turn(%(account_id)s::bigint, %(version)s::xid, %(timeout
 # One statement sees what was committed when it began: a stricter level would not see what was committed while it waited for the lock.
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; "
 
-_REST = tuple(field.name for field in fields(Changes) if field.name not in {"account", "entries", "postings"})
+_REST = ("allowances", "limits", "tallies", "events")
 _TIMES = {
     "account": ("matured_at", "next_change_at", "next_grant_at"),
     "lots": ("granted_at", "effective_at", "expires_at"),
@@ -102,12 +101,16 @@ def saving(account_id: int, changes: Changes) -> dict[str, Any]:
         # As text: the driver would prepare a statement for each size of number.
         "account_id": str(account_id),
         "account": _json(changes.account),
-        "entries": _json(changes.entries) if changes.entries else None,
+        "entries": _rows(changes.entries),
         "seqs": _array(seqs),
         "sides": _array(sides),
         "books": _array(books),
         "lots": _array(lots),
         "amounts": _array(amounts),
+        "changed_lots": _rows(changes.changed_lots),
+        "new_lots": _rows(changes.lots),
+        "changed_holds": _rows(changes.changed_holds),
+        "new_holds": _rows(changes.holds),
         "rest": _json(rest) if rest else None,
     }
 
@@ -123,6 +126,10 @@ def turning(version: str, new_hold_keys: Sequence[str], needs: Needs, *, lock_ti
 
 def _json(value: object) -> str:
     return _ENCODER.encode(value)
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> str | None:
+    return _json(rows) if rows else None
 
 
 def _array(values: Sequence[int | str | None]) -> str:

@@ -118,14 +118,15 @@ def from_hold(account_id: int, hold: Hold) -> dict[str, Any]:
         "feature": hold.feature,
         "team": hold.team,
         "api_key": hold.api_key,
-        **from_changed_hold(hold),
+        "id": hold.id,
+        "parent_id": hold.parent_id,
+        **_from_terms(hold),
     }
 
 
-def from_changed_hold(hold: Hold) -> dict[str, Any]:
+def _from_terms(hold: Hold) -> dict[str, Any]:
     """Write what may change of a hold."""
     return {
-        "id": hold.id,
         "state": hold.state.value,
         "amount": hold.amount,
         "slices": {str(number): amount for number, amount in hold.slices.items()},
@@ -135,9 +136,20 @@ def from_changed_hold(hold: Hold) -> dict[str, Any]:
         "card_version": hold.card_version,
         "charged": hold.charged,
         "is_late": hold.is_late,
-        "parent_id": hold.parent_id,
         "limits": list(hold.limits),
     }
+
+
+def from_changed_hold(before: Hold, hold: Hold) -> dict[str, Any]:
+    """Write what has changed of a hold; nothing of one ever becomes absent again."""
+    row: dict[str, Any] = {"id": hold.id, "state": hold.state.value, "amount": hold.amount}
+    if hold.slices is not before.slices:
+        row["slices"] = {str(number): amount for number, amount in hold.slices.items()}
+    if hold.held_at is not before.held_at or hold.expires_at is not before.expires_at:
+        row |= _from_terms(hold)
+    elif hold.charged is not None:
+        row |= {"charged": hold.charged, "is_late": hold.is_late}
+    return row
 
 
 def to_allowance(row: Mapping[str, Any]) -> Allowance:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from . import counting
 from .books import Books
@@ -16,8 +16,10 @@ from .notices import EventKind
 from .pricing import NANO_PER_MICRO
 
 
-def reserve(books: Books, hold: Hold, *, open_holds_max: int, at_least: int | None = None) -> Hold:
+def reserve(books: Books, hold: Hold, hold_id: str, lasts: timedelta, *, open_holds_max: int, at_least: int | None = None) -> Hold:
     """Promise `hold.amount` to a new hold, or again to one that was released or had expired; or less, down to `at_least`.
+
+    `hold` is a draft: it gets its id and its times here.
 
     A hold with a parent takes from what that promises, and from nothing else.
 
@@ -46,7 +48,8 @@ def reserve(books: Books, hold: Hold, *, open_holds_max: int, at_least: int | No
         books.count_held(parent.limits, parent.amount)
     limits = counting.keys(books, hold)
     books.count_held(limits, amount)
-    hold = changed(hold, state=HoldState.open, amount=amount, slices=slices, limits=limits)
+    times = {"held_at": books.now, "expires_at": books.now + lasts}
+    hold = changed(hold, id=hold_id, state=HoldState.open, amount=amount, slices=slices, limits=limits, **times)
     books.keep(hold)
     return hold
 
@@ -77,7 +80,7 @@ def explain(books: Books, hold: Hold, *, open_holds_max: int) -> Explanation:
     lots = {lot.number: lot for lot in books.live_lots()}
     limits = tuple((limit, tally.left(limit, books.now)) for limit, tally in counting.applying(books, hold))
     try:
-        slices = reserve(books, hold, open_holds_max=open_holds_max).slices
+        slices = reserve(books, hold, hold.id, timedelta(0), open_holds_max=open_holds_max).slices
     except (InsufficientCredits, TooManyHolds) as reason:
         slices, refusal = {}, reason
     books.undo(before)
@@ -101,7 +104,7 @@ def settle(books: Books, hold: Hold, nano: int, note: Note, *, overrun: Overrun 
     sides = [Posting(book=Book.lot, lot=number, amount=-part) for number, part in parts.items()]
     sides += [Posting(book=Book.debt, amount=-short), Posting(book=Book.consumed, amount=cost)]
     books.post(EntryKind.charge, charge_key(hold.key), sides, _counted(note, nano, counting.spend(books, hold, cost)))
-    given_up = _write_off(books, hold, short, overrun, overdraft_max)
+    given_up = _write_off(books, hold, short, overrun, overdraft_max) if short else 0
     if short:
         books.tell(EventKind.overrun, hold_id=hold.id, debt=short - given_up, written_off=given_up)
     books.keep(changed(hold, state=HoldState.settled, slices={}, charged=cost, is_late=is_late))

@@ -93,7 +93,7 @@ def save(write: Write, account_id: int, changes: Changes) -> None:
     for name, (statement, columns) in _CHANGE.items():
         if rows := getattr(changes, name):
             mine = {"account_id": account_id}
-            write(statement, [tuple([_encode({**row, **mine}[column]) for column in columns]) for row in rows])
+            write(statement, [tuple([_encode({**mine, **row}.get(column)) for column in columns]) for row in rows])
     account = {**changes.account, "id": account_id}
     write(_UPDATE, [(*(_encode(account[name]) for name in _SUMS), account_id)])
 
@@ -160,8 +160,9 @@ def _put(table: Table, *, key: str = "", changing: tuple[str, ...] = ()) -> tupl
     return statement, names
 
 
-def _change(table: Table, changing: tuple[str, ...], *, key: tuple[str, ...]) -> tuple[str, Sequence[str]]:
-    changes, which = (", ".join(f'"{name}" = ?' for name in changing), " AND ".join(f"{name} = ?" for name in key))
+def _change(table: Table, changing: tuple[str, ...], *, key: tuple[str, ...], to: str = "?") -> tuple[str, Sequence[str]]:
+    changes = ", ".join(f'"{name}" = {to.format(name)}' for name in changing)
+    which = " AND ".join(f"{name} = ?" for name in key)
     return f"UPDATE {table.name} SET {changes} WHERE {which}", (*changing, *key)  # noqa: S608  # our own names
 
 
@@ -181,7 +182,8 @@ _WRITE = {
 _WRITE_POSTINGS = _put(models.POSTING)[0]
 _CHANGE = {
     "changed_lots": _change(models.LOT, models.LOT_CHANGES, key=("account_id", "number")),
-    "changed_holds": _change(models.HOLD, models.HOLD_CHANGES, key=("id",)),
+    # What stays as it was may be left out, and nothing becomes absent again.
+    "changed_holds": _change(models.HOLD, models.HOLD_CHANGES, key=("id",), to="coalesce(?, {})"),
 }
 _SUMS = [name for name in _names(models.ACCOUNT) if name not in {"id", "account"}]
 _UPDATE = f"UPDATE credits_account SET {', '.join(f'{name} = ?' for name in _SUMS)} WHERE id = ?"  # noqa: S608  # our own column names
