@@ -92,7 +92,7 @@ def _later(settings, visitor, jump: str) -> None:
 
 def _pay_with_another_card(owner) -> None:
     page = owner.page
-    owner.press("Manage the subscription")
+    owner.press("Change the card")
     page.get_by_role("link", name="Change card", exact=True).click()
     page.get_by_label("Card number").fill("4242 4242 4242 4242")
     page.get_by_label("Expiry (MM / YY)").fill("12 / 44")

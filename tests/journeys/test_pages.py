@@ -15,6 +15,7 @@ STUDIO = {
     "clients": "/app/clients", "client-new": "/app/clients/new", "settings": "/app/settings", "rooms": "/app/settings/rooms",
     "hours": "/app/settings/hours",
     "rates": "/app/settings/rates", "addresses": "/app/settings/domains", "plan": "/app/plan", "assistant": "/app/assistant",
+    "payments": "/app/payments", "payments-setup": "/app/payments/setup", "payments-new": "/app/payments/new",
 }  # fmt: skip
 PUBLIC = {"public": "/", "book": "/book", "sign-in": "/sign-in", "not-found": "/nothing"}
 

@@ -16,7 +16,7 @@ from studio.demo.people import PASSWORD, STAFF_EMAIL
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 PASSPHRASE = "a quiet room with cables"
 PRICE_OF_FOUR_HOURS = re.compile(r"160[.,]00")
-NO_CREDITS = "No AI credits are left. A plan brings new ones with each paid month; everything else works as before."
+NO_CREDITS = "No AI credits are left. New ones come on %(day)s; everything else works as before."
 BOOKED = "%(title)s is booked: %(room)s, %(when)s."
 
 
@@ -58,7 +58,7 @@ def test_a_studio_from_sign_up_to_the_back_office(demo, person, tomorrow, langua
     book_on_the_calendar(way)
     book_in_public(way)
     subscribe(way)
-    use_the_portal(way)
+    change_the_plan(way)
     ask_the_assistant(way)
     run_out_of_credits(way)
     be_suspended_and_resumed(way, person(width=width))  # our staff work in English
@@ -156,26 +156,58 @@ def subscribe(way: Way) -> None:
     expect(page.locator("[data-credits]")).to_have_text("500")
 
 
-def use_the_portal(way: Way) -> None:
+def change_the_plan(way: Way) -> None:
     owner, page = way.owner, way.owner.page
-    status, ends = page.locator("#plan-status"), re.compile(owner.word("The subscription ends on %(date)s.").split("%")[0])
-    owner.press("Manage the subscription")
-    press_on_stripe(page, "link", "Change plan")
-    page.get_by_label(re.compile("Starter.*month", re.DOTALL)).check()
-    press_on_stripe(page, "button", "See what it costs now")
-    page.get_by_role("button", name=re.compile("^Change the plan")).click()
-    _back_from_stripe(way)
-    owner.sees("Starter", within=status)
-    owner.press("Manage the subscription")
-    press_on_stripe(page, "link", "Cancel subscription")
-    press_on_stripe(page, "button", "Cancel the subscription")
-    _back_from_stripe(way)
-    owner.sees(ends)
-    owner.press("Manage the subscription")
-    press_on_stripe(page, "button", "Keep the subscription")
-    _back_from_stripe(way)
+    status = page.locator("#plan-status")
+    owner.press("Change plan", role="link").comes_to("**/app/plan/change")
+    _choose(way, re.compile(r"Starter.*19[.,]00", re.DOTALL)).reads("Nothing to pay today.").fits()
+    _press_start(way, "Change on %(day)s")
+    owner.comes_to(f"{way.home}/app/plan?**").sees(
+        _inside(way, "Noted. Nothing changes before %(day)s, and until then you can take it back.")
+    )
+    owner.press("Take it back").reads("The change is taken back. Your plan stays as it is.")
+
+    _cards(way, "Decline")
+    owner.press("Change plan", role="link").comes_to("**/app/plan/change")
+    _choose(way, re.compile(r"Pro.*590[.,]00", re.DOTALL)).reads("To pay today").fits()
+    _press_start(way, "Pay %(amount)s and change now")
+    owner.reads("The payment did not go through, so nothing has changed: you are still on %(plan)s.", plan="Pro")
+    owner.reads("monthly", within=status)
+    _cards(way, "Accept", again=" again")
+    owner.press("Pay and change", role="link")
+    pay_on_stripes_page(page, "4242 4242 4242 4242")
+    expect(page.get_by_text("paid", exact=True).first).to_be_visible()
+    owner.finds(f"{way.home}/app/plan", owner.word("yearly"))
+
+    ends = re.compile(re.escape(owner.word("The subscription ends on %(date)s.").split("%")[0]))
+    owner.press("End the plan", role="link").reads("What happens").fits()
+    page.get_by_label(owner.word("I do not use it enough")).check()
+    _press_start(way, "End the plan on %(day)s")
+    owner.sees(ends).press("Keep the plan").reads("The plan goes on. Good to have you.")
     owner.sees(owner.word("active"), within=status)
     expect(page.get_by_text(ends)).to_have_count(0)
+
+
+def _choose(way: Way, plan: re.Pattern[str]):
+    way.owner.page.get_by_role("link", name=plan).first.click()
+    return way.owner
+
+
+def _press_start(way: Way, english: str) -> None:
+    """Press the button whose words begin like this, before what is filled in."""
+    name = re.compile("^" + re.escape(way.owner.word(english).split("%")[0]))
+    way.owner.page.locator("#main").get_by_role("button", name=name).first.click()
+
+
+def _inside(way: Way, english: str) -> re.Pattern[str]:
+    """The words between what is filled in."""
+    return re.compile(re.escape(way.owner.word(english).partition(")s")[2]))
+
+
+def _cards(way: Way, verb: str, *, again: str = "") -> None:
+    """Let the owner's bank refuse, or not any more, on the offline Stripe's console."""
+    console = way.visitor.open(f"{way.demo.stripe_url}/offline").page
+    console.get_by_role("button", name=f"{verb} the cards of {way.slug}@example.com{again}").click()
 
 
 def ask_the_assistant(way: Way) -> None:
@@ -204,9 +236,10 @@ def run_out_of_credits(way: Way) -> None:
         services.credits.adjust(db, way.slug, amount=-left, key=f"journey-{way.slug}", reason="the journey asks", actor="tests")
     owner.open(f"{way.home}/app/calendar?date={way.day}").press("Assistant")
     panel = page.locator("#assistant")
-    owner.reads(NO_CREDITS, within=page.locator("#assistant-composer"))
+    no_credits = re.compile("^" + re.escape(owner.word(NO_CREDITS).split("%")[0]))
+    owner.sees(no_credits, within=page.locator("#assistant-composer"))
     _ask(way, {"en": "What is booked tomorrow?", "fr": "Qu’est-ce qui est réservé demain ?"})
-    owner.reads(NO_CREDITS, within=panel.get_by_role("article"))
+    owner.sees(no_credits, within=panel.get_by_role("article"))
     owner.press("Close", within=panel)
     expect(page.locator("[data-credits]")).to_have_text("0")
     _begin(way, "Studio B", 10, 12)
@@ -322,16 +355,7 @@ def pay_on_stripes_page(page, number: str) -> None:
     page.get_by_label("Card number").fill(number)
     page.get_by_label("Expiry (MM / YY)").fill("12 / 34")
     page.get_by_label("Security code").fill("123")
-    page.get_by_role("button", name=re.compile("^(Subscribe and pay|Pay|Save the card)")).click()
-
-
-def press_on_stripe(page, role: str, name: str) -> None:
-    page.get_by_role(role, name=name, exact=True).click()
-
-
-def _back_from_stripe(way: Way) -> None:
-    way.owner.fits().page.get_by_role("link", name=re.compile("^← Back to")).click()
-    way.owner.comes_to(f"{way.home}/app/plan**")
+    page.get_by_role("button", name=re.compile("^(Subscribe and pay|Pay|Save the card)")).first.click()
 
 
 def _ask(way: Way, question: dict[str, str]) -> None:

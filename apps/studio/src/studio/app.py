@@ -25,8 +25,10 @@ from studio.contexts.crm.views import blueprint as crm_pages
 from studio.contexts.scheduling.views import blueprint as scheduling_pages
 from studio.contexts.settings.views import blueprint as settings_pages
 from studio.demo.views import pages as demo_pages
+from studio.payments import pay
+from studio.payments.views import pages as payment_pages
 from studio.platform.standing import HOLD
-from studio.platform.views import domains, landing, plan, signin, signup, webhooks
+from studio.platform.views import change, domains, landing, plan, signin, signup, webhooks
 from studio.public.views import blueprint as public_pages
 from studio.services import Services
 from studio.web import failures
@@ -48,7 +50,12 @@ OPEN_WHEN_SUSPENDED = frozenset(
         "plan.enter",
         "plan.plan",
         "plan.checkout",
+        "plan.collect",
         "plan.portal",
+        "change.choose",
+        "change.ask_to_end",
+        "change.end",
+        "change.keep",
         "plan.returned",
         "plan.status",
         "settings.theme",
@@ -116,7 +123,18 @@ def _studio(services: Services, key: str) -> Flask:
     FlaskTenancy(app, services.database.tenancy, on_refusal=_refused, stays_open=_stays_open)
     app.before_request(lambda: _keep(database().tenancy.current))
     signin.install(app, home="/app", plane="studio")
-    for pages in (plan.pages, domains.pages, settings_pages, crm_pages, scheduling_pages, assistant_pages, public_pages):
+    for pages in (
+        plan.pages,
+        change.pages,
+        domains.pages,
+        settings_pages,
+        crm_pages,
+        scheduling_pages,
+        assistant_pages,
+        payment_pages,
+        pay.pages,
+        public_pages,
+    ):
         app.register_blueprint(pages)
     failures.install(app)
     return app

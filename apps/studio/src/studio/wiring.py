@@ -26,8 +26,8 @@ from studio.config import Settings
 from studio.contexts.settings import service as studio_settings
 from studio.db import Database, StudioBase
 from studio.errors import SetupError
-from studio.platform import clock, control_schema, queue, subscription
-from studio.platform.plans import CATALOGUE, GRACE
+from studio.platform import clock, control_schema, domains, queue, subscription
+from studio.platform.plans import CATALOGUE, GRACE, OWN_ADDRESSES
 from studio.platform.slugs import OWN_NAMES
 from studio.services import Services
 
@@ -45,10 +45,18 @@ def build(settings: Settings, *, database_url: str, gateway: Gateway | None = No
         _check_priced(settings.ai_model)
     engine = create_engine(database_url, pool_size=settings.control_pool, max_overflow=0, pool_timeout=10, pool_pre_ping=True)
     now: Callable[[], datetime] = clock.MovedClock(engine) if settings.demo else _utc_now
+    tenancy = _tenancy(settings, engine, database_url)
     services = Services(
         settings=settings,
-        database=Database(engine=engine, tenancy=_tenancy(settings, engine, database_url)),
-        billing=Billing(engine, catalogue=CATALOGUE, gateway=gateway or _stripe(settings), grace=GRACE, clock=now),
+        database=Database(engine=engine, tenancy=tenancy),
+        billing=Billing(
+            engine,
+            catalogue=CATALOGUE,
+            gateway=gateway or _stripe(settings),
+            grace=GRACE,
+            clock=now,
+            usage_of=lambda tenant_key: {OWN_ADDRESSES: domains.used(tenancy, tenant_key)},
+        ),
         credits=AiCredits(engine, rate_card=RATE_CARD, clock=now),
         jobs=queue.make_queue(engine),
         clock=now,

@@ -6,7 +6,8 @@ from sqlalchemy import create_engine, text
 
 import studio.assistant.models
 import studio.contexts.scheduling.models
-import studio.contexts.settings.models  # noqa: F401  # rows register themselves
+import studio.contexts.settings.models
+import studio.payments.models  # noqa: F401  # rows register themselves
 from studio.db import StudioBase
 
 CONSTRAINTS = """

@@ -39,6 +39,13 @@ NAMED = {
     "assistant.turn": "turn",
     "assistant.confirm": "action",
     "assistant.reject": "action",
+    "payments.show": "payment_request",
+    "payments.send": "payment_request",
+    "payments.withdraw": "payment_request",
+    "payments.refund": "payment_request",
+    "pay.page": "payment_request",
+    "pay.pay": "payment_request",
+    "pay.returned": "payment_request",
     "scheduling.booking": "booking",
     "scheduling.move": "booking",
     "scheduling.details": "booking",
@@ -320,6 +327,9 @@ class Builder:
         )
         start = later.replace(hour=12, minute=0, second=0, microsecond=0).isoformat()
         person = {"name": f"{mark} guest", "email": f"guest@{mark}.example.com", "phone": f"{mark} 0304", "notes": f"{mark} podcast"}
+        asked = {"key": "form-0002", "client_name": f"{mark} client", "client_email": f"client@{mark}.example.com", "amount": "50"}
+        asked |= {"description": f"{mark} deposit", "reference": f"{mark} paper"}
+        _done(owner.post("/app/payments/new", data=asked))
         _done(visitor.post("/book", data=person | {"token": "page-0001", "room": room, "start": start, "minutes": "120"}))
 
     def _ask(self, owner: FlaskClient, mark: str) -> None:
@@ -359,7 +369,7 @@ class Builder:
 
 WORDS = (
     "studio", "owner", "room", "grand piano", "evenings", "client", "0102", "likes tape", "album", "drums", "guest", "0304", "podcast",
-    "singer",
+    "singer", "deposit", "paper",
 )  # fmt: skip
 """What is stored after the mark, and shown on some page."""
 

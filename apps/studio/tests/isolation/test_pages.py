@@ -13,13 +13,14 @@ from studio.platform.models import OutboundMail
 # Addresses that lead on instead of showing something to someone who is signed in, or that need a question.
 OTHER_ANSWERS = {
     "/sign-in": 302, "/enter": 303, "/app/plan/return": 303, "/onboarding": 303, "/app/assistant/turns/…": 302,
-    "/app/calendar/bookings.json": 409,
+    "/app/calendar/bookings.json": 409, "/app/payments/setup/return": 303, "/pay/…/return": 303,
 }  # fmt: skip
 NEVER_SHOWN = {"opening_rule", "allocation", "plain rate"}
 # Columns of closed vocabularies and of our own keys: people write nothing into them.
 NOT_WRITTEN = {
     "state", "kind", "source", "colour", "currency", "timezone", "locale", "accent", "public_id", "key", "hold_id", "model", "user_id",
     "target_kind", "unit", "resource_kind", "resource_key", "idempotency_key", "created_by", "cancelled_by",
+    "booking_public_id",
 }  # fmt: skip
 
 

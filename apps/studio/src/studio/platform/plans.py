@@ -5,6 +5,7 @@ from __future__ import annotations
 from roomtone_billing import Catalogue, GracePolicy, Interval, Pack, Plan, Price
 
 AI_CREDITS = "ai_credits"
+OWN_ADDRESSES = "own_addresses"
 CURRENCY = "EUR"
 GRACE = GracePolicy(grace_days=7, read_only_days=7)
 
@@ -18,8 +19,8 @@ def _prices(monthly_minor: int, yearly_minor: int) -> tuple[Price, Price]:
 
 CATALOGUE = Catalogue(
     plans=(
-        Plan(key="starter", name="Starter", prices=_prices(1900, 19000), trial_days=14, limits={AI_CREDITS: 50}),
-        Plan(key="pro", name="Pro", prices=_prices(5900, 59000), trial_days=14, limits={AI_CREDITS: 500}),
+        Plan(key="starter", name="Starter", prices=_prices(1900, 19000), trial_days=14, limits={AI_CREDITS: 50, OWN_ADDRESSES: 1}),
+        Plan(key="pro", name="Pro", prices=_prices(5900, 59000), trial_days=14, limits={AI_CREDITS: 500, OWN_ADDRESSES: 10}),
     ),
     packs=tuple(
         Pack(key=f"credits-{amount}", name=f"{amount} AI credits", amount_minor=minor, currency=CURRENCY, grants={AI_CREDITS: amount})

@@ -29,6 +29,7 @@ SIGN_IN_BY_ADDRESS = Limit(count=30, window_s=300)
 SIGN_UP_BY_ADDRESS = Limit(count=20, window_s=3600)
 SLUG_CHECK_BY_ADDRESS = Limit(count=120, window_s=60)
 BOOKING_BY_ADDRESS = Limit(count=30, window_s=3600)
+PAY_BY_ADDRESS = Limit(count=60, window_s=3600)
 ASSISTANT_BY_USER = Limit(count=60, window_s=300)
 
 

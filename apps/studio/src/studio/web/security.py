@@ -13,8 +13,8 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 def content_security_policy(settings: Settings) -> str:
-    """Only our own files; forms may lead on to Stripe's pages, since browsers apply form-action to redirects too."""
-    stripe = settings.stripe_url or "https://checkout.stripe.com https://billing.stripe.com"
+    """Only our own files; forms may lead on to the pages where is paid, since browsers apply form-action to redirects too."""
+    stripe = settings.stripe_url or "https://checkout.stripe.com https://billing.stripe.com https://connect.stripe.com"
     here = f"{settings.scheme}://*.{settings.host} {settings.url}"
     return "; ".join(
         [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, g, make_response, redirect, render_template, request
+from flask import Blueprint, flash, g, make_response, redirect, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from roomtone_billing import Interval
-from studio.errors import BadInput, NotAllowed
-from studio.platform import accounts, queue
+from roomtone_billing import Account, Interval
+from studio.errors import BadInput, NotAllowed, Refused
+from studio.platform import accounts, plan_change, queue
 from studio.platform.plans import AI_CREDITS
 from studio.platform.views.signin import remember, safe_next
 from studio.platform.views.signup import catalogue
@@ -40,14 +40,16 @@ def enter() -> Response:
 @staff_only
 def plan() -> str:
     """What the studio pays, what it gets, and what comes next."""
-    account = current_studio().key
+    key, invoices = current_studio().key, account().invoices()
     return render_template(
         "platform/plan.html",
         catalogue=catalogue(),
+        current=plan_change.main(account()),
         packs=_packs(),
-        invoices=services().billing.account(account).invoices(),
-        balance=services().credits.balance(account),
-        entries=services().credits.entries(account, limit=ENTRIES_SHOWN),
+        invoices=invoices,
+        owed=[invoice for invoice in invoices if invoice.status == "open"],
+        balance=services().credits.balance(key),
+        entries=services().credits.entries(key, limit=ENTRIES_SHOWN),
         credit_words=credit_words(),
         is_owner=actor().role == "owner",
     )
@@ -56,8 +58,8 @@ def plan() -> str:
 @pages.post("/app/plan/checkout")
 @staff_only
 def checkout() -> Response:
-    """Go to Stripe's page to pay for a plan."""
-    _owner_only()
+    """Go to the payment page of a plan."""
+    owner_only()
     try:
         interval = Interval(request.form.get("interval", ""))
     except ValueError as error:
@@ -65,51 +67,70 @@ def checkout() -> Response:
     chosen = request.form.get("plan", "")
     if chosen not in {plan.key for plan in services().billing.catalogue.plans}:
         raise BadInput("plan", _("Choose one of the plans."))
-    home = services().settings.studio_url(current_studio().key) + "/app/plan"
-    url = (
-        services()
-        .billing.account(current_studio().key)
-        .checkout(plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=get_locale().language)
-    )
+    home = plan_url()
+    with plan_change.refusals():
+        url = account().checkout(
+            plan=chosen, interval=interval, success_url=f"{home}/return", cancel_url=home, locale=get_locale().language
+        )
     return redirect(url, 303)
 
 
 @pages.post("/app/plan/pack")
 @staff_only
 def buy() -> Response:
-    """Go to Stripe's page to pay for a pack of credits."""
-    _owner_only()
+    """Go to the payment page of a pack of credits."""
+    owner_only()
     chosen = request.form.get("pack", "")
     if chosen not in {pack.key for pack in services().billing.catalogue.packs}:
         raise BadInput("pack", _("Choose one of the packs."))
-    home = services().settings.studio_url(current_studio().key) + "/app/plan"
-    account = services().billing.account(current_studio().key)
-    return redirect(account.buy(chosen, success_url=f"{home}/return", cancel_url=home, locale=get_locale().language), 303)
+    home = plan_url()
+    with plan_change.refusals():
+        url = account().buy(chosen, success_url=f"{home}/return", cancel_url=home, locale=get_locale().language)
+    return redirect(url, 303)
 
 
 @pages.post("/app/plan/portal")
 @staff_only
 def portal() -> Response:
-    """Go to Stripe's page to change or cancel the plan, the card, or to pay what is open."""
-    _owner_only()
-    home = services().settings.studio_url(current_studio().key) + "/app/plan/return"
-    return redirect(services().billing.account(current_studio().key).portal(return_url=home, locale=get_locale().language), 303)
+    """Go to the page where the card and the address on invoices are kept."""
+    owner_only()
+    with plan_change.refusals():
+        url = account().portal(return_url=f"{plan_url()}/return", locale=get_locale().language)
+    return redirect(url, 303)
+
+
+@pages.post("/app/plan/collection")
+@staff_only
+def collect() -> Response:
+    """Try the card again for what is open."""
+    owner_only()
+    with plan_change.refusals():
+        account().retry_payments()
+    wake_worker()
+    if any(invoice.status == "open" for invoice in account().invoices()):
+        flash(_("The card was refused again. Pay with another one, or change the card first."), "error")
+    else:
+        flash(_("Paid. Thank you!"), "success")
+    return redirect("/app/plan?returned=1", 303)
 
 
 @pages.get("/app/plan/return")
 @staff_only
 def returned() -> Response:
-    """Back from Stripe: fetch what is true now instead of waiting for the webhook, and let the worker do what follows."""
-    services().billing.account(current_studio().key).sync()
-    with control_db() as db:
-        queue.enqueue(db, services().jobs, "bill")
+    """Back from paying: fetch what is true now instead of waiting for the webhook, and let the worker do what follows."""
+    try:
+        with plan_change.refusals():
+            account().sync()
+    except Refused:
+        flash(_("The payment service does not answer yet. This page will show what you did in a moment."), "info")
+    wake_worker()
     return redirect("/app/plan?returned=1", 303)
 
 
 @pages.get("/app/plan/status")
 @staff_only
 def status() -> Response:
-    """The plan's state as a fragment, asked for again by the page after a return from Stripe; the credits badge follows it."""
+    """The plan's state as a fragment, asked for again by the page after a payment; the credits badge follows it."""
     balance = services().credits.balance(current_studio().key)
     response = make_response(render_template("platform/plan_status.html", balance=balance))
     response.headers["HX-Trigger"] = json.dumps({"credits:changed": {"text": credit_amount(max(balance.available, 0))}})
@@ -141,6 +162,27 @@ def _packs() -> list[dict[str, object]]:
     ]
 
 
-def _owner_only() -> None:
+def account() -> Account:
+    """The billing of the studio whose host was called."""
+    return services().billing.account(current_studio().key)
+
+
+def plan_url() -> str:
+    """The absolute address of the plan page."""
+    return services().settings.studio_url(current_studio().key) + "/app/plan"
+
+
+def wake_worker() -> None:
+    """Let the worker do what follows from a change, credits above all, without waiting for its minute."""
+    with control_db() as db:
+        queue.enqueue(db, services().jobs, "bill")
+
+
+def owner_only() -> None:
+    """Keep out everyone but the studio's owner.
+
+    Raises:
+        NotAllowed: it is somebody else.
+    """
     if actor().role != "owner":
         raise NotAllowed

@@ -15,6 +15,7 @@ from studio.errors import BadInput
 from studio.platform import accounts
 from studio.platform.forms import SignUpForm
 from studio.platform.models import SignUp
+from studio.platform.plans import AI_CREDITS, OWN_ADDRESSES
 from studio.platform.signup import Wish, sign_up, sign_up_of, why_not
 from studio.platform.slugs import suggest_slug
 from studio.platform.throttle import SIGN_UP_BY_ADDRESS, SLUG_CHECK_BY_ADDRESS, count_attempt
@@ -89,7 +90,8 @@ def catalogue() -> list[dict[str, object]]:
             "name": plan.name,
             "monthly": money(plan.price(Interval.month).amount_minor),
             "yearly": money(plan.price(Interval.year).amount_minor),
-            "credits": plan.limits["ai_credits"],
+            "credits": plan.limits[AI_CREDITS],
+            "addresses": plan.limits[OWN_ADDRESSES],
             "trial_days": plan.trial_days,
         }
         for plan in services().billing.catalogue.plans
