@@ -76,6 +76,7 @@ class Person:
 
     def fits(self) -> Person:
         """Note it when the page is wider than the screen."""
+        self.page.wait_for_load_state("domcontentloaded")
         wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if wide > 0:
             self.complaints.append(f"{self.page.url}: {wide} px too wide for {self.width}")

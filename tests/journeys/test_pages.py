@@ -14,7 +14,9 @@ STUDIO = {
     "today": "/app", "calendar": "/app/calendar", "bookings": "/app/bookings", "new-booking": "/app/bookings/new",
     "clients": "/app/clients", "client-new": "/app/clients/new", "settings": "/app/settings", "rooms": "/app/settings/rooms",
     "hours": "/app/settings/hours",
-    "rates": "/app/settings/rates", "addresses": "/app/settings/domains", "plan": "/app/plan", "assistant": "/app/assistant",
+    "rates": "/app/settings/rates", "addresses": "/app/settings/domains", "plan": "/app/plan",
+    "plan-change": "/app/plan/change?to=starter:month",
+    "plan-end": "/app/plan/cancellation", "assistant": "/app/assistant",
     "payments": "/app/payments", "payments-setup": "/app/payments/setup", "payments-new": "/app/payments/new",
 }  # fmt: skip
 PUBLIC = {"public": "/", "book": "/book", "sign-in": "/sign-in", "not-found": "/nothing"}

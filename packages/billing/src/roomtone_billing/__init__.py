@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .obstacle import Obstacle
     from .outbox import OutboxView
     from .plans import Catalogue, Interval, Pack, Plan, Price
+    from .portal import Portal
     from .preview import Confirmed, Preview
     from .reconcile import Drift, Reconciliation
     from .refunds import PaymentView
@@ -132,6 +133,7 @@ __all__ = [
     "PhaseChanged",
     "Plan",
     "PlanChanged",
+    "Portal",
     "Preview",
     "PreviewLine",
     "Price",
@@ -218,6 +220,7 @@ _MODULES = {
     "PhaseChanged": "events",
     "Plan": "plans",
     "PlanChanged": "events",
+    "Portal": "portal",
     "Preview": "preview",
     "PreviewLine": "gateway",
     "Price": "plans",

@@ -146,14 +146,15 @@ class Account:
         return packs.buy(self._desk, pack, offer, currency=currency)
 
     def portal(self, *, return_url: str, locale: str | None = None) -> str:
-        """Open the customer's portal at Stripe; returns its address.
+        """Open the customer's portal at Stripe, as the catalogue says it is; returns its address.
 
         Raises:
             UnknownAccount: billing has never heard of it.
             NoCustomer: it has never been to the checkout.
+            PortalNotPublished: the catalogue has a portal that is not at Stripe yet.
             GatewayError: Stripe could not be asked.
         """
-        return self._desk.gateway.create_portal(customer=self._desk.known_customer(), return_url=return_url, locale=locale)
+        return checkout.open_portal(self._desk, return_url=return_url, locale=locale)
 
     def invoices(self, limit: int = 12) -> list[InvoiceView]:
         """The newest invoices of the last snapshot that are not drafts, newest first; never a call to Stripe."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from . import codes
 from .desk import Desk
-from .errors import AlreadySubscribed, GatewayRefused, NotPublished
+from .errors import AlreadySubscribed, GatewayRefused, NotPublished, PortalNotPublished
 from .models import AccountRow
 from .plans import Interval
 from .transactions import writing
@@ -54,6 +54,17 @@ def sell_plan(
     )
     _replace(desk, page.id)
     return page.url
+
+
+def open_portal(desk: Desk, *, return_url: str, locale: str | None) -> str:
+    """Open the portal; as `Account.portal` says."""
+    customer, configuration = desk.known_customer(), None
+    if desk.rules.catalogue.portal is not None:
+        found = desk.gateway.find_portal()
+        if found is None:
+            raise PortalNotPublished
+        configuration = found.id
+    return desk.gateway.create_portal(customer=customer, return_url=return_url, locale=locale, configuration=configuration)
 
 
 def _replace(desk: Desk, checkout: str) -> None:

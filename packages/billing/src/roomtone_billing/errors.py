@@ -11,7 +11,8 @@
     │   ├── UnknownPack             no such pack in the catalogue
     │   ├── NotOnSale               the plan or pack is archived
     │   ├── PriceInUse              publishing would replace a price somebody is subscribed to
-    │   └── NotPublished            the price is in the catalogue but not at Stripe
+    │   ├── NotPublished            the price is in the catalogue but not at Stripe
+    │   └── PortalNotPublished      so is the portal
     ├── WebhookError                the host answers 400
     │   ├── BadSignature            not signed by Stripe with one of our secrets, or at another time
     │   └── MalformedEvent          signed, but not an event
@@ -138,6 +139,13 @@ class NotPublished(CatalogueError):
     def __init__(self, lookup_key: str) -> None:
         self.lookup_key = lookup_key
         super().__init__(f"no active price at Stripe has the lookup key {lookup_key!r}; run `billing catalog apply`")
+
+
+class PortalNotPublished(CatalogueError):
+    """The catalogue says what the portal is, Stripe does not know it."""
+
+    def __init__(self) -> None:
+        super().__init__("the portal of the catalogue is not at Stripe; run `billing catalog apply`")
 
 
 class WebhookError(BillingError):

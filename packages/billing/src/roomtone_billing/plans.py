@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from . import currencies
 from .errors import NotOnSale, UnknownPack, UnknownPlan, UnknownPrice
+from .portal import Portal
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Minor = Annotated[int, Field(ge=0, le=99_999_999)]
@@ -149,12 +150,14 @@ class Pack:
 class Catalogue:
     """All plans and packs. Plans no longer sold stay listed as long as someone has them.
 
-    `meters` are the event names of the meters at Stripe that use may be reported to.
+    `meters` are the event names of the meters at Stripe that use may be reported to; `portal` is what customers may do on Stripe's
+    portal page, None to leave that to Stripe's dashboard.
     """
 
     plans: Annotated[tuple[Plan, ...], Field(min_length=1)]
     packs: tuple[Pack, ...] = ()
     meters: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,99}$")], ...] = ()
+    portal: Portal | None = None
 
     def __post_init__(self) -> None:
         for what, things in (("plans", self.plans), ("packs", self.packs)):

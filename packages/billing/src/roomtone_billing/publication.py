@@ -8,6 +8,7 @@ from typing import Literal
 
 from .gateway import PublishedPrice, PublishedProduct
 from .plans import Catalogue, Interval, Pack, Plan
+from .portal import PortalChange
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ class PriceChange:
         }
 
 
-Change = ProductChange | PriceChange
+Change = ProductChange | PriceChange | PortalChange
 
 
 def product_id(item: Plan | Pack) -> str:

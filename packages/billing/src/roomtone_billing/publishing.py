@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import publication
+from . import portal, publication
 from .errors import PriceInUse
 from .gateway import Gateway
 from .plans import Catalogue
+from .portal import PortalChange
 from .publication import Change, PriceChange, ProductChange
 
 
@@ -15,7 +16,8 @@ def plan(gateway: Gateway, catalogue: Catalogue) -> tuple[Change, ...]:
     """What `apply` would change; asks of each recurring price to be replaced whether somebody is subscribed to it."""
     products = gateway.products(publication.product_ids(catalogue))
     changes = publication.diff(catalogue, products=products, prices=gateway.prices(publication.lookup_keys(catalogue)))
-    return tuple(_looked_up(gateway, change) for change in changes)
+    found = gateway.find_portal() if catalogue.portal is not None else None
+    return (*(_looked_up(gateway, change) for change in changes), *portal.diff(catalogue.portal, found))
 
 
 def apply(gateway: Gateway, catalogue: Catalogue, *, may_replace_used: bool) -> tuple[Change, ...]:
@@ -36,6 +38,9 @@ def _looked_up(gateway: Gateway, change: Change) -> Change:
 
 
 def _make(gateway: Gateway, change: Change) -> None:
+    if isinstance(change, PortalChange):
+        gateway.put_portal(change.portal, id=change.before.id if change.before else None)
+        return
     if isinstance(change, ProductChange):
         is_active = change.action in {"create", "restore"} if change.action != "rename" else None
         gateway.put_product(id=change.product, name=change.item.name, is_new=change.action == "create", is_active=is_active)

@@ -54,6 +54,8 @@ def _unexpected(error: Exception) -> Response:
 
 def failure(status: int, message: str | None = None) -> Response:
     """The answer to something refused or failed, in the form that was asked for; the message is a whole, translated sentence."""
+    if request.accept_mimetypes.best == "text/css":
+        return Response("", status, mimetype="text/css")  # a page of words in place of a stylesheet is an error of its own
     if request.accept_mimetypes.best == "application/json":
         response = jsonify(message=message or _("Something went wrong. Nothing was saved; please try again."))
     elif "HX-Request" in request.headers and message is not None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..publication import Change
 
 # As Terraform has them: https://developer.hashicorp.com/terraform/cli/commands/plan
-_SIGNS = {"create": "+", "rename": "~", "restore": "~", "replace": "±", "archive": "-"}
-_COLOURS = {"create": "green", "rename": "yellow", "restore": "yellow", "replace": "yellow", "archive": "red"}
+_SIGNS = {"create": "+", "rename": "~", "restore": "~", "update": "~", "replace": "±", "archive": "-"}
+_COLOURS = {"create": "green", "rename": "yellow", "restore": "yellow", "update": "yellow", "replace": "yellow", "archive": "red"}
 
 
 class _Commands(click.Group):

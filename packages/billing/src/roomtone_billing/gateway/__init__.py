@@ -16,6 +16,7 @@ from .disputes import DisputesGateway
 from .lists import ListsGateway
 from .meters import MetersGateway
 from .packs import PackOffer, PacksGateway
+from .portal import PortalGateway
 from .prices import PricesGateway, PublishedPrice, PublishedProduct
 from .refunds import MadeRefund, RefundReason, RefundsGateway
 from .subscriptions import CancelReason, SubscriptionsGateway
@@ -54,6 +55,7 @@ class Gateway(
     DisputesGateway,
     MetersGateway,
     PacksGateway,
+    PortalGateway,
     PricesGateway,
     RefundsGateway,
     SubscriptionsGateway,

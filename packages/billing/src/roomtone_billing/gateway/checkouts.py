@@ -36,5 +36,5 @@ class CheckoutsGateway(Protocol):
     def expire_checkout(self, checkout: str) -> None:
         """Close a checkout page. Raises `GatewayRefused` when it is no longer open: paid, or expired."""
 
-    def create_portal(self, *, customer: str, return_url: str, locale: str | None) -> str:
-        """Open the customer's portal; returns its address."""
+    def create_portal(self, *, customer: str, return_url: str, locale: str | None, configuration: str | None = None) -> str:
+        """Open the customer's portal, in that configuration or the dashboard's; returns its address."""

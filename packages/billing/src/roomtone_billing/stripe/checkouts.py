@@ -54,10 +54,12 @@ class StripeCheckouts(Connection):
         with asking():
             self._client.checkout.sessions.expire(checkout)
 
-    def create_portal(self, *, customer: str, return_url: str, locale: str | None) -> str:
-        """Open a portal session in the account's default configuration; returns its address."""
+    def create_portal(self, *, customer: str, return_url: str, locale: str | None, configuration: str | None = None) -> str:
+        """Open a portal session, by default in the account's default configuration; returns its address."""
         params: Any = {"customer": customer, "return_url": return_url}  # Any: as for the checkout's locale
         if locale is not None:
             params["locale"] = locale
+        if configuration is not None:
+            params["configuration"] = configuration
         with asking():
             return self._client.billing_portal.sessions.create(params).url

@@ -11,6 +11,7 @@ from .discounts import StripeDiscounts
 from .lists import StripeLists
 from .meters import StripeMeters
 from .packs import StripePacks
+from .portal import StripePortal
 from .prices import StripePrices
 from .refunds import StripeRefunds
 from .subscriptions import StripeSubscriptions
@@ -25,6 +26,7 @@ class StripeGateway(
     StripeLists,
     StripeMeters,
     StripePacks,
+    StripePortal,
     StripePrices,
     StripeRefunds,
     StripeSubscriptions,
