@@ -27,13 +27,14 @@ from studio.contexts.settings.views import blueprint as settings_pages
 from studio.demo.views import pages as demo_pages
 from studio.payments import pay
 from studio.payments.views import pages as payment_pages
+from studio.platform import accounts
 from studio.platform.standing import HOLD
 from studio.platform.views import change, domains, landing, plan, signin, signup, webhooks
 from studio.public.views import blueprint as public_pages
 from studio.services import Services
 from studio.web import failures
 from studio.web.factory import make_app
-from studio.web.request import database
+from studio.web.request import control_db, database
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -162,6 +163,14 @@ def _stays_open(tenant: Tenant, endpoint: str) -> bool:
     return tenant.state is TenantState.READ_ONLY or (tenant.state is TenantState.SUSPENDED and endpoint in OPEN_WHEN_SUSPENDED)
 
 
+def _owners(tenant: Tenant) -> list[str]:
+    """Who can pay for a studio; asked only for people of its own."""
+    if g.get("actor") is None:
+        return []
+    with control_db() as db:
+        return accounts.owner_names(db, tenant.key)
+
+
 def _refused(refusal: Refusal) -> Response:
     """What a studio's state forbids, as a page of ours. A suspended studio shows why, and lets its owner in to pay."""
     tenant = refusal.tenant
@@ -172,7 +181,11 @@ def _refused(refusal: Refusal) -> Response:
     _keep(tenant)
     signin.load_actor()
     if refusal.reason is Reason.SUSPENDED:
-        return Response(render_template("suspended.html", is_held=bool(tenant.metadata.get(HOLD))), status=503, mimetype="text/html")
+        return Response(
+            render_template("suspended.html", is_held=bool(tenant.metadata.get(HOLD)), owners=_owners(tenant)),
+            status=503,
+            mimetype="text/html",
+        )
     if refusal.reason is Reason.READ_ONLY:
         return failures.failure(409, _("This studio is read-only until its plan is paid. Nothing is lost; open “Plan” to pay."))
     return failures.failure(503)

@@ -135,6 +135,12 @@ def studios_of(db: Session, user_id: str) -> list[tuple[str, str]]:
     return [(key, role) for key, role in rows]
 
 
+def owner_names(db: Session, tenant_key: str) -> list[str]:
+    """The names of a studio's owners, in alphabetical order."""
+    owners = Membership.tenant_key == tenant_key, Membership.role == "owner"
+    return list(db.scalars(select(User.name).join(Membership).where(*owners).order_by(User.name)))
+
+
 def forget_old_sign_ins(db: Session) -> None:
     """Delete what has expired for a day."""
     day_ago = datetime.now(UTC) - timedelta(days=1)

@@ -13,6 +13,7 @@ from roomtone_billing import Access, Account, Catalogue, Interval, Obstacle, Pre
 from roomtone_billing.errors import (
     AlreadySubscribed,
     BillingError,
+    CatalogueError,
     ChangeInProgress,
     ChangeRefused,
     GatewayError,
@@ -173,6 +174,7 @@ def _sentence(error: BillingError) -> str:
         (ChangeInProgress, _("The plan is being changed in another window. Look again in a moment.")),
         (ChangeRefused, _("The plan cannot be changed so at the moment. Nothing was done.")),
         ((NotSubscribed, NoCustomer), _("There is no plan to change yet. Choose one first.")),
+        (CatalogueError, _("This cannot be had at the moment. Please write to us.")),
         (AlreadySubscribed, _("You have a plan already. Change it here instead of buying another.")),
         (GatewayRefused, _("The payment service refused. Nothing was changed.")),
         (GatewayError, _("The payment service does not answer. Please try again in a minute; nothing is charged twice.")),

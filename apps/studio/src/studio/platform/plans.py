@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roomtone_billing import Catalogue, GracePolicy, Interval, Pack, Plan, Price
+from roomtone_billing import Catalogue, GracePolicy, Interval, Pack, Plan, Portal, Price
 
 AI_CREDITS = "ai_credits"
 OWN_ADDRESSES = "own_addresses"
@@ -26,6 +26,7 @@ CATALOGUE = Catalogue(
         Pack(key=f"credits-{amount}", name=f"{amount} AI credits", amount_minor=minor, currency=CURRENCY, grants={AI_CREDITS: amount})
         for amount, minor in ((100, 200), (300, 500), (500, 700))
     ),
+    portal=Portal(),
 )
 
 
