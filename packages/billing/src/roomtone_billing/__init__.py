@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         SubscriptionStarted,
         TrialStarted,
     )
+    from .features import Choice, Limit, Switch
     from .gateway import CancelReason, ClientOffer, CreditReason, CreditTo, MadeCreditNote, MadeRefund, PreviewLine, RefundReason
     from .history import HistoryEntry
     from .inbox import InboxView, Receipt
@@ -79,6 +80,7 @@ __all__ = [
     "CancelReason",
     "Catalogue",
     "Cause",
+    "Choice",
     "ClientDisputeClosed",
     "ClientOffer",
     "ClientPayment",
@@ -114,6 +116,7 @@ __all__ = [
     "InvoicePaid",
     "InvoiceRefunded",
     "InvoiceView",
+    "Limit",
     "MadeCreditNote",
     "MadeRefund",
     "NoticeDue",
@@ -147,6 +150,7 @@ __all__ = [
     "SubscriptionEnded",
     "SubscriptionStarted",
     "SubscriptionView",
+    "Switch",
     "TrialStarted",
     "Upkeep",
     "Usage",
@@ -166,6 +170,7 @@ _MODULES = {
     "CancelReason": "gateway",
     "Catalogue": "plans",
     "Cause": "access",
+    "Choice": "features",
     "ClientDisputeClosed": "events",
     "ClientOffer": "gateway",
     "ClientPayment": "connect",
@@ -202,6 +207,7 @@ _MODULES = {
     "InvoiceRefunded": "events",
     "InvoiceView": "invoices",
     "MadeCreditNote": "gateway",
+    "Limit": "features",
     "MadeRefund": "gateway",
     "NoticeDue": "events",
     "NoticePolicy": "notices",
@@ -234,6 +240,7 @@ _MODULES = {
     "SubscriptionEnded": "events",
     "SubscriptionStarted": "events",
     "SubscriptionView": "lifecycle",
+    "Switch": "features",
     "TrialStarted": "events",
     "Upkeep": "upkeep",
     "Usage": "entitlements",

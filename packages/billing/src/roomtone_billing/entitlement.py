@@ -18,6 +18,7 @@ from .access import Access, Phase, Trial
 from .counting_period import Period, period_at
 from .decision import Decision, Source
 from .errors import UnknownFeature
+from .features import Choice
 from .plans import Catalogue, Plan
 from .snapshot import Snapshot
 
@@ -88,8 +89,20 @@ def require_feature(catalogue: Catalogue, feature: str) -> None:
 
 
 def features(catalogue: Catalogue) -> tuple[str, ...]:
-    """Every feature and limit that a plan of the catalogue names, sorted."""
-    return tuple(sorted({name for plan in catalogue.plans for name in (*plan.features, *plan.limits)}))
+    """Every feature and limit that the catalogue declares or a plan of it names, sorted."""
+    declared = {one.name for one in catalogue.features if not isinstance(one, Choice)}
+    return tuple(sorted(declared | {name for plan in catalogue.plans for name in (*plan.features, *plan.limits)}))
+
+
+def option_of(name: str, *, access: Access, catalogue: Catalogue) -> str:
+    """Which option of a choice the account has: its plan's while it may write, else the least.
+
+    Raises:
+        UnknownFeature: the catalogue declares no such choice.
+    """
+    choice = catalogue.choice(name)
+    plan = catalogue.plan(access.plan_key) if access.plan_key and access.may_write else None
+    return plan.choices.get(name, choice.options[0]) if plan else choice.options[0]
 
 
 def decide_on(facts: Facts, feature: str, amount: int, *, access: Access, catalogue: Catalogue, now: datetime) -> Decision:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from . import entitlement, facts, overrides, use
-from .access import decide
+from .access import Access, decide
 from .counting_period import period_at
 from .decision import Decision, Source
 from .desk import Desk
@@ -57,6 +57,17 @@ class Entitlements:
             said = self._decide(kept.facts, feature, amount, now)
             kept.keep(said, now)
         return said
+
+    def option(self, choice: str) -> str:
+        """Which option of a choice of the catalogue the account has; as fresh as `check`. Whoever may not write has the least.
+
+        Raises:
+            UnknownFeature: the catalogue declares no such choice.
+            EntitlementsUnavailable: as `check`.
+        """
+        now, rules = self._desk.clock(), self._desk.rules
+        known = facts.remembered(self._desk.engine, self._desk.facts, self._desk.account, now=now).facts
+        return entitlement.option_of(choice, access=self._access(known, now), catalogue=rules.catalogue)
 
     def consume(self, feature: str, units: int = 1, *, key: str) -> Decision:
         """Count a use in this period, once for its key, and refuse what does not fit.
@@ -177,6 +188,8 @@ class Entitlements:
             self._desk.facts.forget(self._desk.account)
 
     def _decide(self, known: Facts, feature: str, amount: int, now: datetime) -> Decision:
+        return entitlement.decide_on(known, feature, amount, access=self._access(known, now), catalogue=self._desk.rules.catalogue, now=now)
+
+    def _access(self, known: Facts, now: datetime) -> Access:
         rules = self._desk.rules
-        access = decide(known.account, trial=known.trial, snapshot=known.snapshot, catalogue=rules.catalogue, policy=rules.grace, now=now)
-        return entitlement.decide_on(known, feature, amount, access=access, catalogue=rules.catalogue, now=now)
+        return decide(known.account, trial=known.trial, snapshot=known.snapshot, catalogue=rules.catalogue, policy=rules.grace, now=now)

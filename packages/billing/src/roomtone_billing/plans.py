@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from . import currencies
-from .errors import NotOnSale, UnknownPack, UnknownPlan, UnknownPrice
+from .errors import NotOnSale, UnknownFeature, UnknownPack, UnknownPlan, UnknownPrice
+from .features import Choice, Limit, Switch, refuse_undeclared
 from .portal import Portal
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
@@ -59,7 +60,8 @@ class Plan:
         prices: at most one per interval and currency; the first of an interval is what is asked of whom nobody knows better.
         trial_days: length of the local trial; 0 for none.
         features: names of what the plan switches on; opaque to billing.
-        limits: named whole numbers, opaque to billing ({"ai_credits": 50}).
+        limits: named whole numbers, >= 0, opaque to billing ({"ai_credits": 50}).
+        choices: named kinds, opaque to billing ({"support": "phone"}), of what the catalogue declares as `Choice`.
         is_archived: no longer sold; those who have it keep it, and renew.
     """
 
@@ -68,8 +70,9 @@ class Plan:
     prices: Annotated[tuple[Price, ...], Field(min_length=1)]
     trial_days: Annotated[int, Field(ge=0, le=730)] = 0
     features: tuple[str, ...] = ()
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, Annotated[int, Field(ge=0)]] = field(default_factory=dict)
     is_archived: bool = False
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sold = [(price.interval, price.currency) for price in self.prices]
@@ -150,7 +153,8 @@ class Pack:
 class Catalogue:
     """All plans and packs. Plans no longer sold stay listed as long as someone has them.
 
-    `meters` are the event names of the meters at Stripe that use may be reported to; `portal` is what customers may do on Stripe's
+    `features` declares what plans can include; where anything is declared, a plan that includes something else is an error. `meters`
+    are the event names of the meters at Stripe that use may be reported to; `portal` is what customers may do on Stripe's
     portal page, None to leave that to Stripe's dashboard.
     """
 
@@ -158,12 +162,17 @@ class Catalogue:
     packs: tuple[Pack, ...] = ()
     meters: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,99}$")], ...] = ()
     portal: Portal | None = None
+    features: tuple[Switch | Limit | Choice, ...] = ()
 
     def __post_init__(self) -> None:
         for what, things in (("plans", self.plans), ("packs", self.packs)):
             keys = [thing.key for thing in things]
             if len(set(keys)) != len(keys):
                 raise ValueError(f"two {what} of the catalogue have the same key")
+        if self.features:
+            refuse_undeclared(self.features, self.plans)
+        elif chosen := next((plan.key for plan in self.plans if plan.choices), None):
+            raise ValueError(f"plan {chosen!r} has choices, but nothing is declared; add Choice(...) to Catalogue(features=...)")
 
     def plan(self, key: str) -> Plan:
         """The plan of that key.
@@ -175,6 +184,17 @@ class Catalogue:
             if plan.key == key:
                 return plan
         raise UnknownPlan(key, tuple(plan.key for plan in self.plans))
+
+    def choice(self, name: str) -> Choice:
+        """The declared choice of that name.
+
+        Raises:
+            UnknownFeature: nothing, or something else, is declared under it.
+        """
+        choices = {one.name: one for one in self.features if isinstance(one, Choice)}
+        if name not in choices:
+            raise UnknownFeature(name, tuple(sorted(choices)))
+        return choices[name]
 
     def plan_on_sale(self, key: str) -> Plan:
         """The plan of that key, if it is sold.
