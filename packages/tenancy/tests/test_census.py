@@ -40,4 +40,4 @@ def test_a_census_takes_as_many_queries_whatever_it_counts(sqlite_site, number):
 
     tenancy.census()
 
-    assert len([statement for statement in asked if not statement.startswith("PRAGMA")]) <= 7
+    assert len([statement for statement in asked if not statement.startswith("PRAGMA")]) <= 6

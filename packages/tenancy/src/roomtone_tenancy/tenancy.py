@@ -365,7 +365,7 @@ class Tenancy:
         return self._lookups.stats()
 
     def census(self) -> Census:
-        """How many tenants, unfinished operations, spares and tenants of the newest run there are; seven short queries.
+        """How many tenants, unfinished operations, spares and tenants of the newest run there are; six short queries.
 
         Raises:
             TimeoutError: the catalog did not answer in time.
