@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy.orm import Session
 
 from roomtone_billing import Billing, Interval, Phase, Price
 from roomtone_billing.cli import main
+from roomtone_billing.models import SellerRow
 
 
 @pytest.fixture
@@ -130,8 +132,48 @@ def test_gaps_are_filled_and_drift_is_repaired_and_listed(run, host):
     assert "1 accounts repaired" in found
     assert f"subscriptions.{subscription}.status: active here, canceled at Stripe" in found
     assert f"subscriptions.{subscription}.status" in listed
-    assert (quiet["drifts"], quiet["is_complete"]) == ([], True)
+    assert (quiet["accounts"]["drifts"], quiet["accounts"]["is_complete"], quiet["sellers"]["calls"]) == ([], True, 0)
     assert json.loads(run("drifts", "--json").output)[0]["account"] == "a"
+
+
+def test_connected_accounts_are_compared_too(run, host):
+    with Session(host.engine) as session, session.begin():
+        host.billing.open_account(session, "a", email="a@example.org", name="A")
+    connect = host.billing.account("a").connect
+    connect.onboard(return_url="http://b", refresh_url="http://b", country="FR")
+    with Session(host.engine) as session:
+        host.stripe.offline.restrict(session.get_one(SellerRow, "a").stripe_account)
+    found = run("reconcile").output
+
+    assert "1 connected accounts with 0 payments in" in found
+    assert "seller.past_due.0: None here, individual.verification.document at Stripe" in found
+
+
+@pytest.mark.parametrize("command", [name for name in main.commands if name not in {"catalog", "worker", "replay", "invoices", "export"}])
+def test_every_command_has_json_for_programs(run, host, command):
+    host.hear(host.customer())
+
+    assert json.loads(run(command, "--json").output) is not None
+
+
+def test_commands_that_do_say_what_they_did_as_json(run, host):
+    host.hear(host.customer())
+    worked = json.loads(run("worker", "--once", "--json").output)
+    name = host.billing.inbox()[0].event_id
+
+    assert worked["steps"] > 0
+    assert json.loads(run("replay", name, "--json").output) == {"event": name, "events": 1}
+    assert json.loads(run("replay", "--failed", "--json").output) == {"events": 0}
+
+
+@pytest.mark.parametrize(
+    "verb", ["catalog", "worker", "replay", "backfill", "reconcile", "doctor", "invoices", "offline-stripe", "status", "drifts"]
+)
+def test_every_command_says_what_it_is_for(verb):
+    shown = CliRunner().invoke(main, [verb, "--help"])
+
+    assert shown.exit_code == 0
+    assert len(shown.output.splitlines()) > 5
 
 
 def test_the_doctor_says_what_to_do_and_fails_until_it_is_done(run, host):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, update
 
 from roomtone_billing import PhaseChanged
 from roomtone_billing.invariants import INVARIANTS
-from roomtone_billing.models import AccountRow, InboxRow, OutboxRow
+from roomtone_billing.models import AccountRow, ClientPaymentRow, ClosingRow, InboxRow, MeteredRow, OutboxRow, SellerRow
 
 LONG_AGO = timedelta(hours=3)
 
@@ -31,6 +31,12 @@ def ago(host):
     return host.clock() - LONG_AGO
 
 
+def payment(host) -> dict:
+    """An open payment of a client."""
+    ids = {"stripe_account": "acct_a", "reference": "r", "account": "a", "checkout": "cs_1", "url": "http://page", "pages": 1}
+    return ids | {"offer": {}, "amount_minor": 1, "currency": "EUR", "fee_minor": 0, "created_at": ago(host), "truth": {}, "told": {}}
+
+
 # Each breaks the rows as no code of ours does.
 FAULTS = {
     "events are looked at": lambda host: update(InboxRow).values(state="pending", received_at=ago(host)),
@@ -41,6 +47,11 @@ FAULTS = {
     "phase changes are told each": lambda host: delete(OutboxRow).where(OutboxRow.type == PhaseChanged.__name__),
     "sweeps are made": lambda host: update(AccountRow).values(check_at=ago(host)),
     "events are handed out": lambda host: update(OutboxRow).values(state="pending", created_at=ago(host)),
+    "client payments are asked about": lambda host: insert(ClientPaymentRow).values(**payment(host), check_at=ago(host)),
+    "uses are reported": lambda host: insert(MeteredRow).values(
+        account="a", meter="m", key="k", units=1, used_at=ago(host), created_at=ago(host)
+    ),
+    "closings are made": lambda host: insert(ClosingRow).values(account="a", deletes_customer=False, asked_at=ago(host)),
     "nothing is dead": lambda host: update(OutboxRow).values(state="dead", error="ValueError: no"),
 }
 
@@ -59,6 +70,22 @@ def test_what_is_broken_is_seen(busy, name):
         if name == "phase changes are told each":
             connection.exec_driver_sql("DELETE FROM billing_handled")
         connection.execute(FAULTS[name](busy))
+    found = {one.invariant for one in busy.billing.upkeep.violations()}
+
+    assert name in found
+
+
+@pytest.mark.parametrize(
+    ("name", "seller", "event"),
+    [
+        ("marked events have a dirty account", {"is_dirty": False, "mark": 1}, {"mark": 1}),
+        ("dirty accounts are fetched", {"is_dirty": True, "mark": 1}, {"mark": 1}),
+    ],
+)
+def test_what_is_broken_of_a_connected_account_is_seen(busy, name, seller, event):
+    with busy.engine.begin() as connection:
+        connection.execute(insert(SellerRow).values(account="a", token="t", stripe_account="acct_a", retry_at=ago(busy), **seller))
+        connection.execute(update(InboxRow).values(state="connected", stripe_account="acct_a", received_at=busy.clock(), **event))
     found = {one.invariant for one in busy.billing.upkeep.violations()}
 
     assert name in found

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .portal import Portal
     from .preview import Confirmed, Preview
     from .reconcile import Drift, Reconciliation
+    from .reconcile_sellers import SellerReconciliation
     from .refunds import PaymentView
     from .snapshot import Discount, Status
     from .transactions import RetryPolicy
@@ -145,6 +146,7 @@ __all__ = [
     "RefundReason",
     "RetryPolicy",
     "Rhythm",
+    "SellerReconciliation",
     "Source",
     "Status",
     "SubscriptionEnded",
@@ -235,6 +237,7 @@ _MODULES = {
     "RefundReason": "gateway",
     "RetryPolicy": "transactions",
     "Rhythm": "worker",
+    "SellerReconciliation": "reconcile_sellers",
     "Source": "decision",
     "Status": "snapshot",
     "SubscriptionEnded": "events",

@@ -1,4 +1,4 @@
-"""What separates two snapshots, field by field."""
+"""What separates two truths, field by field."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ class Difference:
 
 def differences(ours: Snapshot | None, theirs: Snapshot) -> tuple[Difference, ...]:
     """Every field that differs, in the order of its path."""
-    here = dict(_fields(snapshot.to_json(ours), "")) if ours else {}
-    there = dict(_fields(snapshot.to_json(theirs), ""))
+    return between(snapshot.to_json(ours) if ours else {}, snapshot.to_json(theirs))
+
+
+def between(ours: object, theirs: object) -> tuple[Difference, ...]:
+    """The same of JSON values."""
+    here, there = dict(_fields(ours, "")), dict(_fields(theirs, ""))
     return tuple(
         Difference(path=path, ours=here.get(path), theirs=there.get(path))
         for path in sorted(here.keys() | there.keys())

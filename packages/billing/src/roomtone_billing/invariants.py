@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from . import inbox, outbox, sync
-from .models import AccountRow, InboxRow, OutboxRow
+from .models import AccountRow, ClientPaymentRow, ClosingRow, InboxRow, MeteredRow, OutboxRow, SellerRow
 
 # How long a healthy worker may take for anything: an hour of pauses after failures, and a sweep.
 PATIENCE = timedelta(hours=2)
@@ -46,25 +46,27 @@ def events_are_looked_at(scene: Scene) -> Found:
 
 
 def marked_events_have_a_dirty_account(scene: Scene) -> Found:
-    """An event that waits for a fetch belongs to an account that is to be fetched."""
-    orphans = (
-        select(InboxRow.event_id, InboxRow.account)
-        .outerjoin(AccountRow, AccountRow.account == InboxRow.account)
-        .where(InboxRow.state == inbox.State.marked, or_(AccountRow.account.is_(None), AccountRow.is_dirty.is_(False)))
-    )
-    for event, account in scene.session.execute(orphans.limit(scene.limit)):
-        yield event, f"waits for a fetch of {account}, which nobody will make; replay it"
+    """An event that waits for a fetch belongs to an account, or connected account, that is to be fetched."""
+    for row, state in ((AccountRow, inbox.State.marked), (SellerRow, inbox.State.connected)):
+        orphans = (
+            select(InboxRow.event_id, InboxRow.account)
+            .outerjoin(row, row.account == InboxRow.account)
+            .where(InboxRow.state == state, InboxRow.mark.is_not(None), or_(row.account.is_(None), row.is_dirty.is_(False)))
+        )
+        for event, account in scene.session.execute(orphans.limit(scene.limit)):
+            yield event, f"waits for a fetch of {account}, which nobody will make; replay it"
 
 
 def dirty_accounts_are_fetched(scene: Scene) -> Found:
-    """No account is dirty without a coming attempt, or under a lease that ran out long ago."""
-    stuck = or_(
-        and_(AccountRow.retry_at.is_not(None), AccountRow.retry_at < scene.now - PATIENCE),
-        and_(AccountRow.leased_until.is_not(None), AccountRow.leased_until < scene.now - PATIENCE),
-        AccountRow.customer.is_(None),
-    )
-    for account in scene.session.scalars(select(AccountRow.account).where(AccountRow.is_dirty, stuck).limit(scene.limit)):
-        yield account, "is dirty and nobody fetches it; is a worker running?"
+    """No account, and no connected account, is dirty without a coming attempt, or under a lease that ran out long ago."""
+    for row, is_nobody in ((AccountRow, AccountRow.customer.is_(None)), (SellerRow, false())):
+        stuck = or_(
+            and_(row.retry_at.is_not(None), row.retry_at < scene.now - PATIENCE),
+            and_(row.leased_until.is_not(None), row.leased_until < scene.now - PATIENCE),
+            is_nobody,
+        )
+        for account in scene.session.scalars(select(row.account).where(row.is_dirty, stuck).limit(scene.limit)):
+            yield account, "is dirty and nobody fetches it; is a worker running?"
 
 
 def snapshots_are_of_the_accounts_customer(scene: Scene) -> Found:
@@ -114,11 +116,37 @@ def events_are_handed_out(scene: Scene) -> Found:
         yield key, f"waits since {at:%Y-%m-%d %H:%M}; does the worker register the handlers?"
 
 
+def client_payments_are_asked_about(scene: Scene) -> Found:
+    """No client's payment waits to be asked about for longer than `sweep` may take."""
+    late = ClientPaymentRow.check_at < scene.now - PATIENCE
+    found = select(ClientPaymentRow.account, ClientPaymentRow.reference, ClientPaymentRow.check_at).where(late)
+    for account, reference, at in scene.session.execute(found.limit(scene.limit)):
+        yield f"{account}/{reference}", f"was to be asked about {at:%Y-%m-%d %H:%M}; is `sweep` called?"
+
+
+def uses_are_reported(scene: Scene) -> Found:
+    """No metered use of an account with a customer waits for longer than Stripe's meters may take."""
+    due_at = func.coalesce(MeteredRow.retry_at, MeteredRow.created_at)
+    late = and_(MeteredRow.state == inbox.State.pending, due_at < scene.now - PATIENCE, AccountRow.customer.is_not(None))
+    found = select(MeteredRow.account, MeteredRow.meter, MeteredRow.key).join(AccountRow, AccountRow.account == MeteredRow.account)
+    for account, meter, key in scene.session.execute(found.where(late).limit(scene.limit)):
+        yield f"{account}/{meter}/{key}", "waits to be reported; is a worker running?"
+
+
+def closings_are_made(scene: Scene) -> Found:
+    """No account waits to be closed at Stripe for longer than a worker may take."""
+    due_at = func.coalesce(ClosingRow.retry_at, ClosingRow.asked_at)
+    late = and_(ClosingRow.closed_at.is_(None), due_at < scene.now - PATIENCE)
+    for account, error in scene.session.execute(select(ClosingRow.account, ClosingRow.error).where(late).limit(scene.limit)):
+        yield account, f"waits to be closed ({error or 'never tried'}); is a worker running?"
+
+
 def nothing_is_dead(scene: Scene) -> Found:
     """Nothing was put aside for a person."""
     dead_events = select(InboxRow.event_id, InboxRow.error).where(InboxRow.state == inbox.State.dead)
     dead_told = select(OutboxRow.key, OutboxRow.error).where(OutboxRow.state == outbox.State.dead)
-    for statement in (dead_events, dead_told):
+    dead_uses = select(MeteredRow.key, MeteredRow.error).where(MeteredRow.state == inbox.State.dead)
+    for statement in (dead_events, dead_told, dead_uses):
         for subject, error in scene.session.execute(statement.limit(scene.limit)):
             yield subject, f"was put aside: {error}"
 
@@ -132,6 +160,9 @@ INVARIANTS: tuple[Callable[[Scene], Found], ...] = (
     phase_changes_are_told_each,
     sweeps_are_made,
     events_are_handed_out,
+    client_payments_are_asked_about,
+    uses_are_reported,
+    closings_are_made,
     nothing_is_dead,
 )
 

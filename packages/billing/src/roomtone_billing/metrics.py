@@ -29,19 +29,28 @@ class BillingCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The figures of this moment."""
         backlog = self._billing.upkeep.backlog()
-        for name, states in (("inbox", backlog.inbox), ("outbox", backlog.outbox)):
-            family = GaugeMetricFamily(f"billing_{name}_events", f"Events in the {name} by state.", labels=["state"])
+        for name, text, states in (
+            ("inbox_events", "Events of Stripe by state.", backlog.inbox),
+            ("outbox_events", "Domain events by state.", backlog.outbox),
+            ("metered_uses", "Uses for Stripe's meters by state.", backlog.metered),
+        ):
+            family = GaugeMetricFamily(f"billing_{name}", text, labels=["state"])
             for state, count in sorted(states.items()):
                 family.add_metric([state], count)
             yield family
-        for name, text, value in (
+        for name, text, figure in (
             ("inbox_age_seconds", "Age of the oldest event of Stripe that is not dealt with.", backlog.inbox_age_s),
             ("outbox_age_seconds", "Age of the oldest domain event that is not handed out.", backlog.outbox_age_s),
+            ("metered_age_seconds", "Age of the oldest use that no meter was told of.", backlog.metered_age_s),
+            ("closing_age_seconds", "How long the first account waits to be closed at Stripe.", backlog.closing_age_s),
             ("sweep_age_seconds", "How long the first account waits for its sweep.", backlog.sweep_age_s),
             ("dirty_accounts", "Accounts to be fetched.", backlog.dirty),
-            ("failing_accounts", "Accounts whose last fetch failed.", backlog.failing),
+            ("dirty_sellers", "Connected accounts to be fetched.", backlog.sellers),
+            ("failing_accounts", "Accounts and connected accounts whose last fetch failed.", backlog.failing),
+            ("overdue_accounts", "Accounts whose phase may have changed, and whom nobody swept.", backlog.overdue),
+            ("closing_accounts", "Accounts to be closed at Stripe.", backlog.closing),
         ):
-            yield GaugeMetricFamily(f"billing_{name}", text, value=value)
+            yield GaugeMetricFamily(f"billing_{name}", text, value=figure)
         if self._counts_violations:
             yield self._violations()
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from . import backfill, backlog, doctor, invariants, reconcile, replay, sync
+from . import backfill, backlog, doctor, invariants, reconcile, reconcile_sellers, replay, sync
 from .backfill import Backfill
 from .backlog import Backlog
 from .doctor import Finding
@@ -16,6 +16,7 @@ from .gateway import Gateway
 from .invariants import Violation
 from .pace import Pace
 from .reconcile import Drift, Reconciliation
+from .reconcile_sellers import SellerReconciliation
 from .transactions import Clock, writing
 
 CALLS_PER_S = 10.0
@@ -42,7 +43,7 @@ class Upkeep:
             return replay.dead(session, limit=limit)
 
     def backfill(self, *, since: datetime | None = None, pages_max: int = 100, calls_per_s: float = CALLS_PER_S) -> Backfill:
-        """Store the events that Stripe has and that never came, a hundred a call; `work` then does the rest.
+        """Store the events that Stripe has and that never came, a hundred a call, connected accounts' too; `work` then does the rest.
 
         Args:
             since: compare again from there; default go on after the last event compared, the first time thirty days back.
@@ -60,6 +61,17 @@ class Upkeep:
             Nothing is written about accounts that are as at Stripe.
         """
         return reconcile.run(self._engine, self._gateway, rules=self._rules, now=self._clock(), pages_max=pages_max, pace=Pace(calls_per_s))
+
+    def reconcile_sellers(self, *, pages_max: int = 1000, calls_per_s: float = CALLS_PER_S) -> SellerReconciliation:
+        """The same for connected accounts and their clients' payments; without such accounts nothing is asked.
+
+        Raises:
+            GatewayError: a list could not be had; what was repaired stays.
+        """
+        pace = Pace(calls_per_s)
+        return reconcile_sellers.run(
+            self._engine, self._gateway, retry=self._rules.retry, now=self._clock(), pages_max=pages_max, pace=pace
+        )
 
     def drifts(self, limit: int = 50) -> list[Drift]:
         """What reconciliations found and repaired, newest first."""

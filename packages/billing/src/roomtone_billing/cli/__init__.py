@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import accounts, upkeep
-from .host import app, tried
+from .host import app, as_json, dump, tried
 
 if TYPE_CHECKING:
     from ..billing import Billing
@@ -57,17 +57,14 @@ def catalog() -> None:
     """Compare the catalogue with Stripe, and publish it."""
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="For programs: a list of changes.")
-
-
 @catalog.command()
 @app
 @as_json
 @click.pass_context
-def plan(ctx: click.Context, billing: Billing, *, as_json: bool) -> None:
+def plan(ctx: click.Context, billing: Billing, *, is_json: bool) -> None:
     """Show what `apply` would change; the exit code is 2 when there is something."""
     changes = tried(billing.publication)
-    _show(changes, as_json=as_json)
+    _show(changes, is_json=is_json)
     if changes:
         ctx.exit(2)
 
@@ -76,15 +73,15 @@ def plan(ctx: click.Context, billing: Billing, *, as_json: bool) -> None:
 @app
 @as_json
 @click.option("--replace-used", is_flag=True, help="Replace prices, too, that customers are subscribed to: they keep the old.")
-def apply(billing: Billing, *, as_json: bool, replace_used: bool) -> None:
+def apply(billing: Billing, *, is_json: bool, replace_used: bool) -> None:
     """Make Stripe agree with the catalogue."""
     changes = tried(billing.publication)
-    _show(changes, as_json=as_json)
+    _show(changes, is_json=is_json)
     tried(lambda: billing.publish(may_replace_used=replace_used))
 
 
-def _show(changes: Sequence[Change], *, as_json: bool) -> None:
-    if as_json:
+def _show(changes: Sequence[Change], *, is_json: bool) -> None:
+    if is_json:
         click.echo(json.dumps([change.to_json() for change in changes], indent=2))
         return
     for change in changes:
@@ -96,10 +93,15 @@ def _show(changes: Sequence[Change], *, as_json: bool) -> None:
 
 @main.command()
 @app
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
-def inbox(billing: Billing, limit: int) -> None:
-    """List the newest events of Stripe."""
-    for one in billing.inbox(limit):
+@as_json
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+def inbox(billing: Billing, is_json: bool, limit: int) -> None:
+    """List the newest events of Stripe, and what became of each."""
+    found = billing.inbox(limit)
+    if is_json:
+        dump(found)
+        return
+    for one in found:
         head = f"{one.received_at:%Y-%m-%d %H:%M:%S}  {one.state:8}  {one.account or '-':20}  {one.type:40}"
         click.echo(f"{head}  {one.event_id}  {one.error or ''}".rstrip())
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..client_payments import ClientTruth, Sale, Seller
+from ..client_payments import ClientPaymentState, ClientTruth, Sale, Seller
 from .checkouts import CheckoutPage
 
 
@@ -20,8 +21,34 @@ class ClientOffer:
     locale: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SellerPage:
+    """A hundred connected accounts at the most, newest first, by their ids; `last` is where the next page begins."""
+
+    sellers: Mapping[str, Seller]
+    last: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedPayment:
+    """A client's payment in a list: how much went back, and whether it was ever disputed, are all that a list says of it."""
+
+    state: ClientPaymentState
+    payment: str | None
+    refunded_minor: int
+    is_disputed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaymentPage:
+    """A hundred pages for clients at the most, newest first, by their ids; `last` is where the next page begins."""
+
+    payments: Mapping[str, ListedPayment]
+    last: str | None
+
+
 class ConnectGateway(Protocol):
-    """Onboarding, pages and refunds, each in the name of one connected account."""
+    """Onboarding, pages and refunds, each in the name of one connected account; and lists."""
 
     def create_seller(self, *, account: str, token: str, country: str, email: str, key: str) -> str:
         """Make the connected account, marked with whose it is; returns its id."""
@@ -43,3 +70,9 @@ class ConnectGateway(Protocol):
 
     def refund_client(self, stripe_account: str, payment: str, *, amount_minor: int | None, returns_fee: bool, key: str) -> None:
         """Give a part, or all that is left, back to the client, and with it our fee's share to the connected account."""
+
+    def sellers(self, *, after: str | None = None) -> SellerPage:
+        """All connected accounts, those of others too, from after that one on. One call."""
+
+    def client_payments(self, stripe_account: str, *, after: str | None = None) -> PaymentPage:
+        """All of an account's pages, those we did not open too, from after that one on. One call."""

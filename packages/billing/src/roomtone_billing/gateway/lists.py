@@ -64,8 +64,11 @@ class ListsGateway(Protocol):
     def api_version(self) -> str:
         """The version that the SDK speaks."""
 
-    def events(self, *, after: str | None = None, before: str | None = None, since: datetime | None = None) -> EventPage:
-        """A page of events: those older than `after`, or the next newer than `before`, none older than `since`.
+    def events(
+        self, *, stripe_account: str = "", after: str | None = None, before: str | None = None, since: datetime | None = None
+    ) -> EventPage:
+        """A page of events, of a connected account's when one is named: those older than `after`, or the next newer than `before`, none
+        older than `since`.
 
         Raises `GatewayRefused` with code `resource_missing` when Stripe no longer has the event that is named.
         """

@@ -12,11 +12,11 @@ from typing import Any
 from ..client_payments import ClientPaymentState, ClientTruth, Dispute, Refund, Sale, Seller
 from ..errors import GatewayRefused, MalformedTruth
 from ..gateway import CheckoutPage, ClientOffer
-from .connection import Connection, asking, plain
+from ..gateway.connect import ListedPayment, PaymentPage, SellerPage
+from .connection import PAGE_MAX, Connection, asking, plain
 
 # What Stripe says when an account has taken our access away, or is gone.
 _LEFT = {"account_invalid", "platform_account_required", "resource_missing"}
-_PAGE_MAX = 100
 
 
 class StripeConnect(Connection):
@@ -91,8 +91,8 @@ class StripeConnect(Connection):
             state = _state(session, intent)
             if not intent or state is not ClientPaymentState.paid:
                 return ClientTruth(state=state, payment=intent.get("id"))
-            refunds = self._client.refunds.list({"payment_intent": intent["id"], "limit": _PAGE_MAX}, own)
-            disputes = self._client.disputes.list({"payment_intent": intent["id"], "limit": _PAGE_MAX}, own)
+            refunds = self._client.refunds.list({"payment_intent": intent["id"], "limit": PAGE_MAX}, own)
+            disputes = self._client.disputes.list({"payment_intent": intent["id"], "limit": PAGE_MAX}, own)
             return ClientTruth(
                 state=state,
                 payment=intent["id"],
@@ -109,6 +109,35 @@ class StripeConnect(Connection):
             params["refund_application_fee"] = True
         with asking():
             self._client.refunds.create(params, {"idempotency_key": key, "stripe_account": stripe_account})
+
+    def sellers(self, *, after: str | None = None) -> SellerPage:
+        """List the accounts."""
+        params: Any = {"limit": PAGE_MAX} | ({"starting_after": after} if after else {})  # Any: the SDK's own parameter type
+        with asking():
+            page = self._client.accounts.list(params)
+            found = plain(page.data)
+            return SellerPage(sellers={one["id"]: _seller(one) for one in found}, last=found[-1]["id"] if page.has_more else None)
+
+    def client_payments(self, stripe_account: str, *, after: str | None = None) -> PaymentPage:
+        """List the sessions with their payments and charges."""
+        params: Any = {"limit": PAGE_MAX, "expand": ["data.payment_intent.latest_charge"]}  # Any: as above
+        params |= {"starting_after": after} if after else {}
+        with asking():
+            page = self._client.checkout.sessions.list(params, {"stripe_account": stripe_account})
+            found = [one for one in plain(page.data) if one["mode"] == "payment"]
+            last = page.data[-1].id if page.has_more else None
+            return PaymentPage(payments={one["id"]: _listed(one) for one in found}, last=last)
+
+
+def _listed(session: Mapping[str, Any]) -> ListedPayment:
+    intent = session.get("payment_intent") or {}
+    charge = intent.get("latest_charge") or {}
+    return ListedPayment(
+        state=_state(session, intent),
+        payment=intent.get("id"),
+        refunded_minor=charge.get("amount_refunded", 0),
+        is_disputed=charge.get("disputed", False),
+    )
 
 
 def _seller(found: Mapping[str, Any]) -> Seller:
