@@ -171,10 +171,10 @@ class ServerEngines:
         self,
         record: TenantRecord,
         tenant: Tenant,
-        arguments: Any,
+        arguments: Any,  # the driver's, as are the options
         options: Any,
         *,
-        is_gated: bool,  # Any: the driver's
+        is_gated: bool,
     ) -> DBAPIConnection:
         dialect = self._blueprint.dialect
         try:
