@@ -11,6 +11,8 @@ from playwright.sync_api import expect
 
 from roomtone_tenancy import TenantState
 from studio.demo.people import PASSWORD, PEOPLE
+from studio.platform import accounts
+from studio.platform.models import Membership
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 BELLEVILLE = PEOPLE[0]
@@ -19,12 +21,19 @@ SEEN_ELSEWHERE_S = 2.5  # a process may believe for two seconds what it read of 
 BEYOND_THE_SEED = timedelta(days=30)  # no booking of the demo is that far ahead
 
 
-def test_an_unpaid_plan_closes_by_degrees_and_a_payment_opens_it_again(own_demo, person, tomorrow):
+def test_an_unpaid_plan_closes_by_degrees_and_a_payment_opens_it_again(own_demo, person, tomorrow, screenshots):
     settings = own_demo.services.settings
     home, owner, visitor = settings.studio_url(BELLEVILLE.slug), person(language=BELLEVILLE.locale), person()
+    engineer = person(language="en", width=390, theme="dark")
     free = tomorrow + BEYOND_THE_SEED
     book = f"{home}/app/bookings/new?start={free}T10:00&end={free}T11:00"
     _sign_in(owner, home)
+    _hire(own_demo.services, "noe@example.com")
+    engineer.sign_in(home, "noe@example.com", PASSWORD, "/app")
+
+    def keep(who, name: str) -> None:
+        who.fits().page.screenshot(path=screenshots / f"lapse-{name}.png", full_page=True)
+
     _decline_the_card(own_demo, visitor)
 
     _later(settings, visitor, "31 days later")
@@ -48,7 +57,16 @@ def test_an_unpaid_plan_closes_by_degrees_and_a_payment_opens_it_again(own_demo,
     visitor.finds(home, "Studio Belleville is closed for now")
     owner.open(f"{home}/app").reads("%(studio)s is closed for now", studio="Studio Belleville")
 
-    owner.press("Pay and open again", role="link").comes_to("**/app/plan")
+    keep(owner, "closed-owner")
+    engineer.open(f"{home}/app").sees("Only Inès Caron can pay")
+    keep(engineer, "closed-engineer")
+    engineer.open(f"{home}/app/plan").reads("Only the studio’s owner can change the plan.")
+    keep(visitor, "closed-visitor")
+
+    owner.press("Pay and open again", role="link").comes_to("**/app/plan").reads("To pay")
+    keep(owner, "to-pay")
+    owner.page.get_by_role("button", name=re.compile(re.escape(owner.word("Try %(card)s again").split("%")[0]))).click()
+    owner.reads("The card was refused again. Pay with another one, or change the card first.")
     visitor.open(f"{own_demo.stripe_url}/offline")
     visitor.page.get_by_role("button", name=f"Accept the cards of {BELLEVILLE.email} again").click()
     _pay_with_another_card(owner)
@@ -57,6 +75,13 @@ def test_an_unpaid_plan_closes_by_degrees_and_a_payment_opens_it_again(own_demo,
     owner.finds(book, owner.word("New booking"))
     _settled(own_demo, TenantState.ACTIVE)
     owner.fill("Client", "Back Again").press("Book").sees(re.compile("^Back Again"))
+
+
+def _hire(services, email: str) -> None:
+    """Somebody who works there and does not own it."""
+    with services.database.control() as db:
+        user = accounts.create_user(db, email=email, name="Noé Martin", password=PASSWORD, locale="en")
+        db.add(Membership(user_id=user.id, tenant_key=BELLEVILLE.slug, role="engineer"))
 
 
 def _start(owner, english: str) -> re.Pattern[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
 
 from roomtone_billing import Billing, Interval, Source
-from roomtone_billing.errors import EntitlementsUnavailable, KeyReused, UnknownAccount, UnknownFeature, UnknownOverride
+from roomtone_billing.errors import EntitlementsUnavailable, KeyReused, NotEntitled, UnknownAccount, UnknownFeature, UnknownOverride
 from roomtone_billing.models import AccountRow
 from roomtone_billing.snapshot import Snapshot
 from roomtone_billing.sync import CUSTOMERS, write
@@ -53,6 +53,20 @@ def test_a_decision_is_one_query_cold_and_none_when_cached(host, account):
     assert cold == cached
     assert cold[1] == 1
     assert (cold[0].limit, cold[0].used) == (9, 1)
+
+
+def test_a_suspension_that_somebody_decided_stops_all_use_and_lifting_it_gives_it_back(host, account, elsewhere):
+    before = account.check("rooms").allowed
+    account.suspend(reason="abuse")
+    stopped = account.check("rooms")
+    with pytest.raises(NotEntitled):
+        account.entitlements.consume("rooms", key="k")
+    host.clock.move(seconds=6)
+    seen_elsewhere = elsewhere.check("rooms")
+    account.lift_suspension(reason="settled")
+
+    assert (before, stopped.allowed, stopped.source, seen_elsewhere.allowed) == (True, False, Source.suspension, False)
+    assert account.check("rooms").allowed
 
 
 def test_a_trial_gives_what_its_plan_includes_until_it_ends(host, account):

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from .access import Access, Phase, Trial
+from .access import Access, Phase, Suspension, Trial
 from .counting_period import Period, period_at
 from .decision import Decision, Source
 from .errors import UnknownFeature
@@ -66,6 +66,7 @@ class Facts:
 
     account: str
     trial: Trial | None = None
+    suspension: Suspension | None = None
     snapshot: Snapshot | None = None
     overrides: tuple[Override, ...] = ()
     used: Mapping[tuple[str, datetime], int] = field(default_factory=dict)

@@ -192,4 +192,12 @@ class Entitlements:
 
     def _access(self, known: Facts, now: datetime) -> Access:
         rules = self._desk.rules
-        return decide(known.account, trial=known.trial, snapshot=known.snapshot, catalogue=rules.catalogue, policy=rules.grace, now=now)
+        return decide(
+            known.account,
+            trial=known.trial,
+            snapshot=known.snapshot,
+            catalogue=rules.catalogue,
+            policy=rules.grace,
+            now=now,
+            suspension=known.suspension,
+        )

@@ -56,6 +56,7 @@ def read(session: Session, account: str, *, now: datetime) -> Facts | None:
     return Facts(
         account=account,
         trial=sync.trial_of(row),
+        suspension=sync.suspension_of(row),
         snapshot=snapshot.from_json(row.snapshot) if row.snapshot else None,
         overrides=tuple(_override(one) for one in extras if one.kind not in {_USED, _HELD}),
         used={(one.feature, one.at): one.units or 0 for one in extras if one.kind == _USED},

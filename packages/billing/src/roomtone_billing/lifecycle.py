@@ -203,6 +203,7 @@ def _set_suspension(desk: Desk, what: str, *, reason: str, cause: Cause | None) 
         row.suspended_cause, row.suspended_reason = cause, reason if cause else None
         history.note(session, desk.account, what, now=now, reason=reason, cause=cause)
         sync.settle_phase(session, row, rules=desk.rules, now=now)
+    desk.facts.forget(desk.account)
     return desk.access()
 
 

@@ -138,13 +138,22 @@ def _announce_phase(session: Session, row: AccountRow, access: Access, *, now: d
 
 def access_of(row: AccountRow, *, rules: Rules, now: datetime) -> Access:
     """The access of a row's account."""
-    truth = snapshot.from_json(row.snapshot) if row.snapshot else None
-    suspension = None
-    if row.suspended_at and row.suspended_cause:
-        suspension = Suspension(cause=Cause(row.suspended_cause), reason=row.suspended_reason or "", at=row.suspended_at)
     return decide(
-        row.account, trial=trial_of(row), snapshot=truth, catalogue=rules.catalogue, policy=rules.grace, now=now, suspension=suspension
+        row.account,
+        trial=trial_of(row),
+        snapshot=snapshot.from_json(row.snapshot) if row.snapshot else None,
+        catalogue=rules.catalogue,
+        policy=rules.grace,
+        now=now,
+        suspension=suspension_of(row),
     )
+
+
+def suspension_of(row: AccountRow) -> Suspension | None:
+    """What somebody decided about a row's account, while it stands."""
+    if not (row.suspended_at and row.suspended_cause):
+        return None
+    return Suspension(cause=Cause(row.suspended_cause), reason=row.suspended_reason or "", at=row.suspended_at)
 
 
 def trial_of(row: AccountRow) -> Trial | None:
