@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, cast
+from functools import lru_cache
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -105,26 +106,17 @@ class Leases:
 
     def _take(self, connection: Connection, name: str) -> Lease:
         now = self.clock()
-        mine = {"owner": own_identity(), "expires_at": now + timedelta(seconds=self.ttl_s)}
-        is_free = LeaseRow.owner.is_(None) | (LeaseRow.expires_at <= now)
-        generation = self._set(connection, name, mine, is_free)
+        mine = {"lease": name, "owner": own_identity(), "until": now + timedelta(seconds=self.ttl_s)}
+        generation = connection.scalar(_taken_if_free(connection.dialect.name), {**mine, "now": now})
         if generation is None:
             row = connection.execute(select(LeaseRow.owner, LeaseRow.generation).where(LeaseRow.name == name)).one()
             if row.owner is not None and not is_surely_dead(row.owner):
                 raise OperationBusy(name, owner=row.owner)
             # Compare and set: of two that saw the same owner dead one wins.
-            generation = self._set(connection, name, mine, LeaseRow.generation == row.generation)
+            generation = connection.scalar(_taken_if_unchanged(connection.dialect.name), {**mine, "seen": row.generation})
         if generation is None:
             raise OperationBusy(name, owner="another process, since this moment")
         return Lease(name=name, generation=generation)
-
-    @staticmethod
-    def _set(connection: Connection, name: str, mine: dict[str, Any], where: ColumnElement[bool]) -> int | None:
-        """Take it in one statement, of which the database does one at a time; None when somebody has it."""
-        insert = insert_into(connection.dialect.name, LeaseRow).values(name=name, generation=1, **mine)
-        taken = {**mine, "generation": LeaseRow.generation + 1}
-        statement = insert.on_conflict_do_update(index_elements=[LeaseRow.name], set_=taken, where=where).returning(LeaseRow.generation)
-        return cast("int | None", connection.scalar(statement))
 
     def _renew_until(self, lease: Lease, stop: threading.Event) -> None:
         while not stop.wait(self.ttl_s / 3):
@@ -132,3 +124,21 @@ class Leases:
             with suppress(SQLAlchemyError), self.catalog.begin() as connection:
                 until = self.clock() + timedelta(seconds=self.ttl_s)
                 connection.execute(_MINE, {"lease": lease.name, "held": lease.generation, "expires_at": until})
+
+
+@lru_cache(2)
+def _taken_if_free(dialect: str) -> Any:  # either dialect's INSERT
+    return _taking(dialect, LeaseRow.owner.is_(None) | (LeaseRow.expires_at <= bindparam("now")))
+
+
+@lru_cache(2)
+def _taken_if_unchanged(dialect: str) -> Any:  # either dialect's INSERT
+    return _taking(dialect, LeaseRow.generation == bindparam("seen"))
+
+
+def _taking(dialect: str, where: ColumnElement[bool]) -> Any:
+    """Takes a lease in one statement, of which the database does one at a time; gives no generation when somebody has it."""
+    mine = {"owner": bindparam("owner", type_=LeaseRow.owner.type), "expires_at": bindparam("until", type_=LeaseRow.expires_at.type)}
+    insert = insert_into(dialect, LeaseRow).values(name=bindparam("lease"), generation=1, **mine)
+    taken = {**mine, "generation": LeaseRow.generation + 1}
+    return insert.on_conflict_do_update(index_elements=[LeaseRow.name], set_=taken, where=where).returning(LeaseRow.generation)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from . import faults
@@ -35,6 +35,9 @@ from .tenant import Tenant
 
 UNMADE_STATES = (TenantState.REQUESTED, TenantState.PROVISIONING)
 Seed = Callable[[Session, Tenant], None]
+
+
+_REACHED = update(TenantRow).where(TenantRow.id == bindparam("tenant"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,8 +172,8 @@ class _Run:
     def _schema(self) -> None:
         revision = self.making.schema()
         self.tenant = replace(self.tenant, revision=revision)
-        reached = update(TenantRow).where(TenantRow.id == self.tenant.id).values(revision=revision)
-        self.attempt.record(lambda session: session.execute(reached))
+        reached = {"tenant": self.tenant.id, "revision": revision}
+        self.attempt.record(lambda session: session.connection().execute(_REACHED, reached))
 
     def _stamp(self) -> None:
         self.making.stamp()

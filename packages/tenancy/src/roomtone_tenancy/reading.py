@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 
@@ -102,9 +102,10 @@ class CatalogReader:
     def _read_file(self, query: Callable[[Connection], T]) -> T:
         """Wait no longer than our time-out for somebody who writes; the connection goes back as the host had it."""
         with self._engine.connect() as connection:
-            before = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {math.ceil(self._timeout_s * 1000)}")
+            driver: Any = connection.connection.dbapi_connection  # sqlite3's
+            (before,) = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver.execute(f"PRAGMA busy_timeout = {math.ceil(self._timeout_s * 1000)}")
             try:
                 return query(connection)
             finally:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout = {before}")
+                driver.execute(f"PRAGMA busy_timeout = {before}")

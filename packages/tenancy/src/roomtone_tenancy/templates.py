@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from . import faults
@@ -22,6 +22,12 @@ from .revisions import Revisions
 
 BUILD_WAIT_S = 120.0
 _POLL_S = 0.2
+_CURRENT = (
+    select(TemplateRow.database)
+    .where(TemplateRow.server == bindparam("server"), TemplateRow.revision == bindparam("head"))
+    .order_by(TemplateRow.created_at.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +42,8 @@ class Templates:
 
     def current(self, server: str) -> str | None:
         """The server's template at head; None when there is none yet."""
-        wanted = select(TemplateRow.database).where(TemplateRow.server == server, TemplateRow.revision == self.revisions.head)
-        with Session(self.catalog) as session:
-            return session.scalar(wanted.order_by(TemplateRow.created_at.desc()).limit(1))
+        with self.catalog.connect() as connection:
+            return connection.scalar(_CURRENT, {"server": server, "head": self.revisions.head})
 
     def ensure(self, server: str, provisioner: Provisioner, *, retire: bool = True) -> str:
         """The server's template at head, built first if need be.

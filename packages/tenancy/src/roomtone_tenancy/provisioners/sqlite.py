@@ -25,6 +25,8 @@ WAIT_MS = 5_000
 _STAMP = "INSERT INTO tenancy_stamp (is_only, tenant_id) VALUES (1, ?)"
 _NAME = re.compile(r"[a-z0-9_]{1,63}", re.ASCII)
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
+_UNFINISHED = ".unfinished"
+"""The folder below the server's in which files are made that are not whole yet: few at any time, while the server's may hold thousands."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class SqliteProvisioner:
 
     def names(self, prefix: str) -> Mapping[str, str]:
         """See `Provisioner.names`. A copy that was cut off belongs to the database that it was to become."""
-        paths = self.folder.glob(f"{prefix}*{SUFFIX}*")
+        paths = [*self.folder.glob(f"{prefix}*{SUFFIX}*"), *self.folder.joinpath(_UNFINISHED).glob(f"{prefix}*{SUFFIX}*")]
         return {path.name.partition(SUFFIX)[0]: "file" for path in paths if not path.name.endswith(_COMPANIONS[1:])}
 
     def open_databases(self) -> list[str]:
@@ -120,12 +122,25 @@ def file_of(folder: Path, database: str) -> Path:
     return path
 
 
+def unfinished(path: Path) -> Path:
+    """A new name for what is to become this file, on the same file system."""
+    folder = path.parent / _UNFINISHED
+    folder.mkdir(exist_ok=True)
+    return folder / f"{path.name}.{random_text(8)}"
+
+
+def cut_off(path: Path) -> list[Path]:
+    """What was to become this file, and did not."""
+    return [*path.parent.joinpath(_UNFINISHED).glob(f"{path.name}.*")]
+
+
 class SqliteWorker:
     """See `Worker`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._inside: tuple[str, Connection] | None = None
+        self._made: tuple[str, Facts] | None = None
 
     def build_template(self, database: str, upgrade: Callable[[Connection], str]) -> str:
         """See `Worker.build_template`."""
@@ -144,7 +159,7 @@ class SqliteWorker:
     def drop_database(self, database: str) -> None:
         """See `Worker.drop_database`. The companions go too: a later file of this name must not replay them."""
         path = self._path(database)
-        for each in [*self.folder.glob(f"{path.name}.copy-*"), *_with_companions(path)]:
+        for each in [*cut_off(path), *_with_companions(path)]:
             each.unlink(missing_ok=True)
             faults.point("drop.file_removed")
         _sync(self.folder)
@@ -165,13 +180,13 @@ class SqliteWorker:
     def clone(self, place: Place, template: str, *, tenant_id: str) -> None:
         """See `Worker.clone`. The name appears only with all bytes on disk, the stamp's too, and never replaces a file that is there."""
         target = self._path(place.database)
-        for cut_off in self.folder.glob(f"{target.name}.copy-*"):
-            cut_off.unlink(missing_ok=True)
+        for each in cut_off(target):
+            each.unlink(missing_ok=True)
         if target.exists():
             return
         for stale in _with_companions(target):
             stale.unlink(missing_ok=True)
-        copy = target.with_name(f"{target.name}.copy-{random_text(8)}")
+        copy = unfinished(target)
         try:
             shutil.copyfile(self._path(template), copy)
         except FileNotFoundError as error:
@@ -180,10 +195,12 @@ class SqliteWorker:
         with _alone(copy) as connection:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute(_STAMP, [tenant_id])
+            facts = _facts(connection)
         _sync(copy)
         faults.point("copy.written")
         with suppress(FileExistsError):
             os.link(copy, target)  # unlike a rename it refuses to replace the file of a worker that was faster
+            self._made = (place.database, facts)
         faults.point("copy.linked")
         copy.unlink(missing_ok=True)
         _sync(self.folder)
@@ -192,7 +209,10 @@ class SqliteWorker:
         """See `Worker.secure`: the file's mode does it."""
 
     def facts(self, place: Place) -> Facts:
-        """See `Worker.facts`."""
+        """See `Worker.facts`. Of a file that was just made they were read before anybody could open it."""
+        made, self._made = self._made, None
+        if made is not None and made[0] == place.database:
+            return made[1]
         with _alone(self._path(place.database)) as connection:
             return _facts(connection)
 

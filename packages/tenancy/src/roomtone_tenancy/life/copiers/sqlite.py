@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import faults
-from ...key import random_text
 from ...provisioners import Place
-from ...provisioners.sqlite import SqliteProvisioner, file_of
+from ...provisioners.sqlite import SqliteProvisioner, cut_off, file_of, unfinished
 from ...server import Server
 from ..contents import Contents, TableContents
 from . import Door, Snapshot
@@ -42,7 +41,7 @@ class SqliteCopier:
     @contextmanager
     def snapshot(self, place: Place, *, is_compressed: bool) -> Iterator[Snapshot]:  # noqa: ARG002 -- as Copier's
         """See `Copier.snapshot`."""
-        copy = self._path(place).with_name(f"{self._path(place).name}.copy-{random_text(8)}")
+        copy = unfinished(self._path(place))
         try:
             with closing(_open(self._path(place), "ro")) as source, closing(_open(copy, "rwc")) as target:
                 source.backup(target)
@@ -66,7 +65,7 @@ class SqliteCopier:
         if kind != "sqlite":
             raise ValueError(f"A {kind} cannot be loaded into a SQLite file.")
         path = self._path(place)
-        copy = path.with_name(f"{path.name}.copy-{random_text(8)}")
+        copy = unfinished(path)
         with copy.open("xb") as file:
             copy.chmod(0o600)
             for chunk in chunks:
@@ -110,7 +109,7 @@ class SqliteCopier:
 
     def _files(self, place: Place) -> list[Path]:
         path = self._path(place)
-        return [*self.folder.glob(f"{path.name}.copy-*"), *(Path(f"{path}{end}") for end in _COMPANIONS)]
+        return [*cut_off(path), *(Path(f"{path}{end}") for end in _COMPANIONS)]
 
     def _path(self, place: Place) -> Path:
         return file_of(self.folder, place.database)
