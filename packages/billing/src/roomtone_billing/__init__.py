@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .connect_state import ConnectState
     from .credit_note import CreditNote
     from .decision import Decision, Source
+    from .details import Address, TaxId
     from .dispute import Dispute, DisputeState
     from .doctor import Finding
     from .entitlement import Override
@@ -49,7 +50,17 @@ if TYPE_CHECKING:
         TrialStarted,
     )
     from .features import Choice, Limit, Switch
-    from .gateway import CancelReason, ClientOffer, CreditReason, CreditTo, MadeCreditNote, MadeRefund, PreviewLine, RefundReason
+    from .gateway import (
+        CancelReason,
+        ClientOffer,
+        CreditReason,
+        CreditTo,
+        KnownTaxId,
+        MadeCreditNote,
+        MadeRefund,
+        PreviewLine,
+        RefundReason,
+    )
     from .history import HistoryEntry
     from .inbox import InboxView, Receipt
     from .invariants import Violation
@@ -75,6 +86,7 @@ __all__ = [
     "Account",
     "AccountClosed",
     "AccountErased",
+    "Address",
     "Backfill",
     "Backlog",
     "Billing",
@@ -117,6 +129,7 @@ __all__ = [
     "InvoicePaid",
     "InvoiceRefunded",
     "InvoiceView",
+    "KnownTaxId",
     "Limit",
     "MadeCreditNote",
     "MadeRefund",
@@ -153,6 +166,7 @@ __all__ = [
     "SubscriptionStarted",
     "SubscriptionView",
     "Switch",
+    "TaxId",
     "TrialStarted",
     "Upkeep",
     "Usage",
@@ -166,6 +180,7 @@ _MODULES = {
     "Account": "account",
     "AccountClosed": "events",
     "AccountErased": "events",
+    "Address": "details",
     "Backfill": "backfill",
     "Backlog": "backlog",
     "Billing": "billing",
@@ -208,6 +223,7 @@ _MODULES = {
     "InvoicePaid": "events",
     "InvoiceRefunded": "events",
     "InvoiceView": "invoices",
+    "KnownTaxId": "gateway",
     "MadeCreditNote": "gateway",
     "Limit": "features",
     "MadeRefund": "gateway",
@@ -244,6 +260,7 @@ _MODULES = {
     "SubscriptionStarted": "events",
     "SubscriptionView": "lifecycle",
     "Switch": "features",
+    "TaxId": "details",
     "TrialStarted": "events",
     "Upkeep": "upkeep",
     "Usage": "entitlements",

@@ -8,15 +8,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from . import changes, checkout, codes, crediting, exporting, forgiving, history, invoices, lifecycle, packs, refunds
+from . import changes, checkout, codes, crediting, exporting, forgiving, history, identity, invoices, lifecycle, packs, refunds
 from . import seats as seats_
 from .access import Access, Cause
 from .connect import Connect
 from .decision import Decision
 from .desk import Desk
+from .details import Address, TaxId
 from .dispute import Dispute
 from .entitlements import Entitlements
-from .gateway import CancelReason, CreditReason, CreditTo, MadeCreditNote, MadeRefund, PackOffer, RefundReason
+from .gateway import CancelReason, CreditReason, CreditTo, KnownTaxId, MadeCreditNote, MadeRefund, PackOffer, RefundReason
 from .history import HistoryEntry
 from .invoices import InvoiceView
 from .lifecycle import End, PendingChange, SubscriptionView
@@ -93,6 +94,7 @@ class Account:
             NotPublished: the price is not at Stripe yet.
             AlreadySubscribed: it has a living subscription; use `preview_change`.
             CurrencyPinned: it is billed in another currency, for good.
+            TaxLocationUnknown: its taxes depend on where it is; call `update_details`.
             CodeRefused: the code cannot be used; `problem` says why.
             GatewayError: Stripe could not be asked.
         Effects:
@@ -131,6 +133,7 @@ class Account:
         Raises:
             UnknownAccount, UnknownPack, UnknownPrice, NotOnSale: not ours to sell.
             CurrencyPinned: it is billed in another currency, for good.
+            TaxLocationUnknown: its taxes depend on where it is; call `update_details`.
             NotPublished: the price is not at Stripe yet.
             GatewayError: Stripe could not be asked.
         Effects:
@@ -379,6 +382,34 @@ class Account:
             UnknownAccount: billing has never heard of it.
         """
         return exporting.lines(self._desk.engine, self.account, now=self._desk.clock())
+
+    def update_details(
+        self,
+        *,
+        email: str | None = None,
+        name: str | None = None,
+        address: Address | None = None,
+        tax_ids: Sequence[TaxId] | None = None,
+        language: str | None = None,
+    ) -> None:
+        """Change who the account is on its coming invoices; None leaves what is there. Twice is as good as once.
+
+        Args:
+            address: replaces the whole address.
+            tax_ids: all it has from now on; Stripe checks them with the authorities later (`tax_ids`).
+            language: of invoices and mails, such as `de` or `pt-BR`.
+        Raises:
+            InvalidDetails: `field` cannot be right, and `problem` says what to write.
+            UnknownAccount, AccountIsClosing: there is nobody to change.
+            GatewayError: Stripe could not be asked; call again.
+        Effects:
+            An address, tax ids or a language make the account's customer at Stripe, once.
+        """
+        identity.update(self._desk, email=email, name=name, address=address, tax_ids=tax_ids, language=language)
+
+    def tax_ids(self) -> list[KnownTaxId]:
+        """The account's tax ids with what Stripe found out about them, asked of Stripe now."""
+        return identity.tax_ids_of(self._desk)
 
     def suspend(self, *, reason: str, cause: Cause = Cause.host) -> Access:
         """Suspend the account until `lift_suspension`, whatever it pays; once more only replaces the reason.

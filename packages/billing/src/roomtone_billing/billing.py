@@ -56,6 +56,7 @@ class Billing:
         usage_of: how much an account uses of the catalogue's limits, by name; a smaller plan is refused while it uses more.
         seats_of: how many members an account has; its seats follow (`Account.follow_seats`) and never go below.
         notices: on which days of a phase `NoticeDue` is announced.
+        automatic_tax: let Stripe add taxes to what is sold from now on; needs registrations there, and each account's country.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Billing:
         usage_of: Callable[[str], Mapping[str, int]] | None = None,
         seats_of: Callable[[str], int] | None = None,
         notices: NoticePolicy | None = None,
+        automatic_tax: bool = False,
         entitlements_ttl: timedelta = timedelta(seconds=5),
     ) -> None:
         self.catalogue = catalogue
@@ -85,6 +87,7 @@ class Billing:
             usage_of=usage_of,
             seats_of=seats_of,
             notices=notices or NoticePolicy(),
+            automatic_tax=automatic_tax,
         )
         self._tolerance_s = signature_tolerance_s
         self._handlers: dict[str, dict[str, Handler]] = {}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
-from . import lifecycle
+from . import identity, lifecycle
 from .desk import Desk
 from .errors import ChangeInProgress, ChangeRefused, GatewayRefused, LimitsExceeded, NotPublished, PreviewOutdated, UnknownPreview
 from .gateway import PreviewedInvoice, Wanted
@@ -79,8 +79,9 @@ def confirm(desk: Desk, token: str, *, override_reason: str | None) -> Confirmed
 
 def _ask(desk: Desk, found: Subscription, wanted: Wanted, *, plan: str, interval: Interval, takes_effect: Moment) -> Shown:
     at = desk.clock().replace(microsecond=0)
-    now = desk.gateway.preview_change(wanted, prorated_at=at) if takes_effect == "now" else None
-    later = desk.gateway.preview_change(wanted, prorated_at=None)
+    with identity.located(desk):
+        now = desk.gateway.preview_change(wanted, prorated_at=at) if takes_effect == "now" else None
+        later = desk.gateway.preview_change(wanted, prorated_at=None)
     preview = Preview(
         token=secrets.token_urlsafe(24),
         plan_key=plan,

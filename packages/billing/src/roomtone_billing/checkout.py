@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import suppress
 
-from . import codes
+from . import codes, identity
 from .desk import Desk
 from .errors import AlreadySubscribed, GatewayRefused, NotPublished, PortalNotPublished
 from .models import AccountRow
@@ -34,24 +34,27 @@ def sell_plan(
     current = desk.sync()
     if current.is_subscribed:
         raise AlreadySubscribed(desk.account, current.plan_key)
+    identity.refuse_unlocated(desk)
     price = chosen.price(interval, desk.currency(currency))
     lookup_key = chosen.lookup_key(interval, price.currency)
     prices = desk.gateway.prices([lookup_key])
     if not prices:
         raise NotPublished(lookup_key)
     discount = codes.usable(desk, code, price=price, quantity=quantity) if code else None
-    page = desk.gateway.create_checkout(
-        customer=customer,
-        account=desk.account,
-        price=prices[0].id,
-        quantity=quantity,
-        promotion_code=discount,
-        allow_promotion_codes=allow_codes,
-        success_url=success_url,
-        cancel_url=cancel_url,
-        locale=locale,
-        key=f"checkout-{uuid.uuid4().hex}",
-    )
+    with identity.located(desk):
+        page = desk.gateway.create_checkout(
+            customer=customer,
+            account=desk.account,
+            price=prices[0].id,
+            quantity=quantity,
+            promotion_code=discount,
+            allow_promotion_codes=allow_codes,
+            success_url=success_url,
+            cancel_url=cancel_url,
+            locale=locale,
+            key=f"checkout-{uuid.uuid4().hex}",
+            taxes=desk.rules.automatic_tax,
+        )
     _replace(desk, page.id)
     return page.url
 

@@ -100,12 +100,16 @@ class Desk:
             raise NoCustomer(self.account)
         return customer
 
-    def customer(self) -> str:
-        """The account's customer, made if need be; of many who make it at once, Stripe makes one and all write down the same."""
-        row = self.row()
+    def refuse_closed(self) -> None:
+        """Raise `AccountIsClosing` when the host has closed the account."""
         with Session(self.engine) as session:
             if session.get(ClosingRow, self.account) is not None:
                 raise AccountIsClosing(self.account)
+
+    def customer(self) -> str:
+        """The account's customer, made if need be; of many who make it at once, Stripe makes one and all write down the same."""
+        row = self.row()
+        self.refuse_closed()
         if row.customer is not None:
             return row.customer
         # A key may not be used again with other parameters, so it changes with them.

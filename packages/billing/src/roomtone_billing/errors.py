@@ -31,6 +31,8 @@
     │   ├── UnknownPayment          the account paid nothing under that id
     │   ├── UnknownDispute          no payment of the account is disputed under that id
     │   ├── RefundRefused           more than is left of the payment, or disputed
+    │   ├── InvalidDetails          a name, address, language or tax id cannot be right, and why
+    │   ├── TaxLocationUnknown      taxes depend on where the account is, and nobody knows
     │   ├── CurrencyPinned          the account pays in another currency, for good
     │   ├── UnknownInvoice          the account has no invoice of that id or number
     │   ├── CreditRefused           more than is left of the invoice, or Stripe says no
@@ -312,6 +314,22 @@ class RefundRefused(AccountError):
         self.payment, self.amount_minor, self.left_minor, self.reason = payment, amount_minor, left_minor, reason
         why = reason or f"{left_minor} minor units of it are left"
         super().__init__(f"payment {payment!r} cannot give back {amount_minor} minor units: {why}; look at payments()")
+
+
+class InvalidDetails(AccountError):
+    """A detail for invoices cannot be right; `field` is which, `problem` says what to write instead."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        self.field, self.problem = field, problem
+        super().__init__(f"{field}: {problem}")
+
+
+class TaxLocationUnknown(AccountError):
+    """Taxes are worked out by Stripe, and it does not know for which place."""
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        super().__init__(f"nobody knows where account {account!r} is taxed; call update_details(address=...) with its country first")
 
 
 class CurrencyPinned(AccountError):

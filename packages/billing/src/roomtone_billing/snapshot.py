@@ -196,7 +196,11 @@ class Purchase:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """Everything about one customer that access and events depend on; `currency` is the one it can be billed in, None before an invoice."""
+    """Everything about one customer that access and events depend on.
+
+    `currency` is the one it can be billed in, None before an invoice;
+    `country` is where it is taxed.
+    """
 
     customer: str
     subscriptions: tuple[Subscription, ...] = ()
@@ -208,6 +212,7 @@ class Snapshot:
     disputes: tuple[Dispute, ...] = ()
     credit_notes: tuple[CreditNote, ...] = ()
     currency: str | None = None
+    country: str | None = None
 
     def subscription(self, id: str | None) -> Subscription | None:  # noqa: A002 the word of the API
         """The subscription of that id, if it is there."""

@@ -32,6 +32,7 @@ class Rules:
     usage_of: Callable[[str], Mapping[str, int]] | None = None
     seats_of: Callable[[str], int] | None = None
     notices: NoticePolicy | None = None
+    automatic_tax: bool = False
     written: Callable[[str], None] = lambda _: None  # told of each account whose new truth is committed
 
 

@@ -11,6 +11,7 @@ from .closings import ClosingsGateway
 from .connect import ClientOffer, ConnectGateway
 from .credit_notes import CreditNotesGateway, CreditReason, CreditTo, MadeCreditNote, WantedCredit
 from .customers import CustomerOwner, CustomersGateway
+from .details import DetailsGateway, KnownTaxId
 from .discounts import DiscountsGateway, PromotionCode
 from .disputes import DisputesGateway
 from .lists import ListsGateway
@@ -29,6 +30,7 @@ __all__ = [
     "CreditTo",
     "CustomerOwner",
     "Gateway",
+    "KnownTaxId",
     "MadeCreditNote",
     "MadeRefund",
     "PackOffer",
@@ -50,6 +52,7 @@ class Gateway(
     ConnectGateway,
     CreditNotesGateway,
     CustomersGateway,
+    DetailsGateway,
     ListsGateway,
     DiscountsGateway,
     DisputesGateway,

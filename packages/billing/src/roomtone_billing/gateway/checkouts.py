@@ -30,8 +30,9 @@ class CheckoutsGateway(Protocol):
         quantity: int = 1,
         promotion_code: str | None = None,
         allow_promotion_codes: bool = False,
+        taxes: bool = False,
     ) -> CheckoutPage:
-        """Open a checkout page for a subscription; with a code in place, customers can type no other."""
+        """Open a checkout page for a subscription; with a code in place, customers can type no other. With `taxes` Stripe adds them."""
 
     def expire_checkout(self, checkout: str) -> None:
         """Close a checkout page. Raises `GatewayRefused` when it is no longer open: paid, or expired."""

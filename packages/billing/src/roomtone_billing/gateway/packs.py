@@ -18,6 +18,7 @@ class PackOffer:
     locale: str | None = None
     allow_promotion_codes: bool = False
     payment_methods: tuple[str, ...] | None = None
+    taxes: bool = False
 
 
 class PacksGateway(Protocol):

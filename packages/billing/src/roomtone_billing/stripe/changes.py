@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ..errors import GatewayRefused
 from ..gateway import PreviewedInvoice, PreviewLine, Wanted
 from .connection import Connection, asking
 
@@ -21,6 +22,8 @@ class StripeChanges(Connection):
         params: Any = {"subscription": wanted.subscription, "subscription_details": details}
         with asking():
             found = self._client.invoices.create_preview(params).to_dict()
+            if (found.get("automatic_tax") or {}).get("status") == "requires_location_inputs":
+                raise GatewayRefused("the customer's place is unknown, so its taxes are", "customer_tax_location_invalid")
             return PreviewedInvoice(
                 total_minor=found["total"],
                 due_minor=found["amount_due"],

@@ -25,6 +25,7 @@ class StripeCheckouts(Connection):
         quantity: int = 1,
         promotion_code: str | None = None,
         allow_promotion_codes: bool = False,
+        taxes: bool = False,
     ) -> CheckoutPage:
         """Open a Checkout session that sells one subscription."""
         params: Any = {  # Any: the SDK wants the locale as one of its literals; Stripe checks it
@@ -37,6 +38,8 @@ class StripeCheckouts(Connection):
             "metadata": {"account": account},
             "subscription_data": {"metadata": {"account": account}},
         }
+        if taxes:
+            params["automatic_tax"] = {"enabled": True}
         if locale is not None:
             params["locale"] = locale
         if promotion_code is not None:

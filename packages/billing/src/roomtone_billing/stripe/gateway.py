@@ -7,6 +7,7 @@ from .checkouts import StripeCheckouts
 from .closings import StripeClosings
 from .connect import StripeConnect
 from .customers import StripeCustomers
+from .details import StripeDetails
 from .discounts import StripeDiscounts
 from .lists import StripeLists
 from .meters import StripeMeters
@@ -23,6 +24,7 @@ class StripeGateway(
     StripeCheckouts,
     StripeClosings,
     StripeConnect,
+    StripeDetails,
     StripeLists,
     StripeMeters,
     StripePacks,

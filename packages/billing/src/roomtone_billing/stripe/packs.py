@@ -31,6 +31,8 @@ class StripePacks(Connection):
         }
         if offer.allow_promotion_codes:
             params["allow_promotion_codes"] = True
+        if offer.taxes:
+            params["automatic_tax"] = {"enabled": True}
         if offer.locale is not None:
             params["locale"] = offer.locale
         if offer.payment_methods is not None:

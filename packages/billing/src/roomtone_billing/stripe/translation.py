@@ -53,6 +53,7 @@ def snapshot(
         disputes=tuple(disputes),
         credit_notes=tuple(credit_notes),
         currency=(customer.get("currency") or "").upper() or None,
+        country=(customer.get("address") or {}).get("country") or None,
     )
     main = truth.main()
     method = next((one.get("default_payment_method") for one in listed if main and one["id"] == main.id), None)

@@ -13,7 +13,7 @@ from .routes import LIST, Call, Route, required
 METHODS = frozenset(["card", "sepa_debit"])
 CHECKOUT = (
     "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale "
-    "expires_at payment_method_types payment_method_collection billing_address_collection ui_mode expand subscription_data.metadata "
+    "automatic_tax.enabled expires_at payment_method_types payment_method_collection billing_address_collection ui_mode expand subscription_data.metadata "
     "subscription_data.description line_items.price_data discounts allow_promotion_codes currency customer_creation "
     "setup_intent_data.description setup_intent_data.metadata payment_intent_data.description payment_intent_data.metadata "
     "payment_intent_data.receipt_email payment_intent_data.statement_descriptor payment_intent_data.setup_future_usage "

@@ -144,6 +144,7 @@ def _subscribe(world: World, session: Object, payer: Payer, means: _Means) -> Ob
         metadata=plan["metadata"],
         description=plan["description"],
         trial_settings={"end_behavior": {"missing_payment_method": plan["missing_payment_method"]}},
+        **_taxed(session),
         **subscription_fields.connect_terms(world, plan["data"]),
     )
     first = world.store.get(invoices.KIND, subscription["latest_invoice"])
@@ -156,6 +157,12 @@ def _subscribe(world: World, session: Object, payer: Payer, means: _Means) -> Ob
     is_owed = world.store.get(invoices.KIND, first["id"])["status"] == "open"
     status = "unpaid" if is_owed else ("paid" if session["amount_total"] else "no_payment_required")
     return {"customer": customer_id, "subscription": subscription["id"], "invoice": first["id"], "payment_status": status}
+
+
+def _taxed(session: Object) -> Object:
+    if not session["automatic_tax"]["enabled"]:
+        return {}
+    return {"automatic_tax": {"disabled_reason": None, "enabled": True, "liability": {"type": "self"}}}
 
 
 def _pay(world: World, session: Object, payer: Payer, means: _Means) -> Object:

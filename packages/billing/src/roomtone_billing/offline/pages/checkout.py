@@ -185,7 +185,7 @@ def _page(world: World, session: Object, form: Form) -> str:
         items=checkout_sessions.line_items(world, session["id"]),
         first=next((line["price"] for line in plan["lines"] if line["price"]["recurring"]), None),
         trial_end=trial_end,
-        later=sum(checkout_lines.due(line) for line in plan["lines"] if line["price"]["recurring"]),
+        later=checkout_lines.renewed(world, plan),
         costs=[checkout_lines.due(line) for line in plan["lines"]],
         is_metered=any(prices.is_metered(line["price"]) for line in plan["lines"]),
         known_email=_known_email(world, session),

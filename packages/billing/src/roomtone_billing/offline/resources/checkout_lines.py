@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..errors import InvalidRequest
 from ..objects import Object
-from ..totals import Position, work_out
+from ..totals import Position, taxes, work_out
 from ..world import World
-from . import coupons, discounts, prices, promotion_codes
+from . import coupons, discounts, prices, promotion_codes, tax_rates
 
 
 def read(world: World, params: Object, *, mode: str) -> list[Object]:
@@ -54,33 +54,41 @@ def due(line: Object, *, is_trial: bool = False) -> int:
     return prices.cost(line["price"], line["quantity"])
 
 
+def renewed(world: World, plan: Object) -> int:
+    """Return what the renewing lines will cost each time, with tax and before discounts."""
+    rates = [tax_rates.to_rate(world.store.get(tax_rates.KIND, each)) for each in plan.get("tax_rates", ())]
+    costs = [due(line) for line in plan["lines"] if line["price"]["recurring"]]
+    return sum(cost + sum(taxes(cost, rates)) for cost in costs)
+
+
 def sums(world: World, plan: Object) -> Object:
     """Return a session's sums and its discount, as the session shows them."""
     parts = worked(world, plan)
-    subtotal, off = sum(amount for amount, _ in parts), sum(taken for _, taken in parts)
+    subtotal, off, tax = (sum(column) for column in zip(*parts, strict=True))
     return {
         "amount_subtotal": subtotal,
-        "amount_total": subtotal - off,
+        "amount_total": subtotal - off + tax,
         "discounts": [plan["discount"]] if plan["discount"] else [],
-        "total_details": {"amount_discount": off, "amount_shipping": 0, "amount_tax": 0},
+        "total_details": {"amount_discount": off, "amount_shipping": 0, "amount_tax": tax},
     }
 
 
-def worked(world: World, plan: Object) -> list[tuple[int, int]]:
-    """Return what each line costs today and what the discount takes off it."""
+def worked(world: World, plan: Object) -> list[tuple[int, int, int]]:
+    """Return what each line costs today, what the discount takes off it, and the tax on the rest."""
     is_trial = bool(plan["trial_days"] or plan["trial_end"])
-    positions = [Position(amount=due(each, is_trial=is_trial), product=each["price"]["product"]) for each in plan["lines"]]
+    rates = tuple(tax_rates.to_rate(world.store.get(tax_rates.KIND, each)) for each in plan.get("tax_rates", ()))
+    positions = [Position(amount=due(each, is_trial=is_trial), product=each["price"]["product"], rates=rates) for each in plan["lines"]]
     taken = plan["discount"]
     cuts = [discounts.cut("", coupons.whole(world, taken["coupon"]))] if taken else []
-    return [(each.amount, sum(part.discounts)) for each, part in zip(positions, work_out(positions, cuts), strict=True)]
+    return [(each.amount, sum(part.discounts), sum(part.taxes)) for each, part in zip(positions, work_out(positions, cuts), strict=True)]
 
 
 def shown(world: World, plan: Object) -> list[Object]:
     """Return the line items as Stripe shows them."""
-    return [_item(world, line, amount, off) for line, (amount, off) in zip(plan["lines"], worked(world, plan), strict=True)]
+    return [_item(world, line, *parts) for line, parts in zip(plan["lines"], worked(world, plan), strict=True)]
 
 
-def _item(world: World, line: Object, amount: int, off: int) -> Object:
+def _item(world: World, line: Object, amount: int, off: int, tax: int) -> Object:
     product = world.store.find("product", line["price"]["product"]) or {}
     return {
         "id": line["item_id"],
@@ -88,8 +96,8 @@ def _item(world: World, line: Object, amount: int, off: int) -> Object:
         "adjustable_quantity": None,
         "amount_discount": off,
         "amount_subtotal": amount,
-        "amount_tax": 0,
-        "amount_total": amount - off,
+        "amount_tax": tax,
+        "amount_total": amount - off + tax,
         "currency": line["price"]["currency"],
         "description": product.get("name", line["price"]["product"]),
         "metadata": {},

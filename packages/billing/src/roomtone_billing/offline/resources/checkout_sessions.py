@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .. import agenda
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, NotSupported
 from ..objects import Object, merged_metadata
 from ..world import World
-from . import checkout_lines, customers, events, prices
+from . import automatic_tax, checkout_lines, customers, events, prices
 
 KIND = "checkout.session"
 PRIVATE = "checkout_plan"
@@ -133,6 +133,7 @@ def _plan(world: World, params: Object, lines: list[Object], customer: Object | 
     taken = [checkout_lines.coupon_of(world, each, customer=customer_id, lines=lines, param="discounts") for each in given]
     return {
         "lines": lines,
+        "tax_rates": [each["id"] for each in _tax_rates(world, params, customer)],
         "discount": taken[0] if taken else None,
         "metadata": merged_metadata({}, data.get("metadata")),
         "description": data.get("description"),
@@ -143,6 +144,17 @@ def _plan(world: World, params: Object, lines: list[Object], customer: Object | 
         "payment_method": None,
         "customer": None,
     }
+
+
+def _taxes(params: Object) -> Object:
+    return {"enabled": False, **params.get("automatic_tax", {})}
+
+
+def _tax_rates(world: World, params: Object, customer: Object | None) -> list[Object]:
+    asked = _taxes(params)
+    if asked["enabled"] and customer is None:
+        raise NotSupported("automatic tax for a customer who has no address yet", param="automatic_tax")
+    return automatic_tax.rates(world, customer, asked) if customer else []
 
 
 def _refuse_contradictions(params: Object, mode: str) -> None:
@@ -196,7 +208,7 @@ def _blank(params: Object) -> Object:
         "adaptive_pricing": None,
         "after_expiration": None,
         "allow_promotion_codes": params.get("allow_promotion_codes"),
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "automatic_tax": {name: value for name, value in automatic_tax.shown(_taxes(params)).items() if name != "disabled_reason"},
         "billing_address_collection": params.get("billing_address_collection"),
         "cancel_url": params.get("cancel_url"),
         "client_reference_id": params.get("client_reference_id"),

@@ -9,7 +9,7 @@ from ..world import World
 from . import events
 
 KIND = "customer"
-PLAIN = ("address", "description", "email", "name", "phone", "preferred_locales", "tax_exempt")
+PLAIN = ("description", "email", "name", "phone", "preferred_locales", "tax_exempt")
 
 
 def create(world: World, params: Object) -> Object:
@@ -21,7 +21,7 @@ def create(world: World, params: Object) -> Object:
         {
             "id": customer_id,
             "object": "customer",
-            "address": emptied(params.get("address")),
+            "address": _address(params.get("address")),
             "balance": 0,
             "created": world.now,
             "currency": None,
@@ -57,12 +57,18 @@ def update(world: World, customer_id: str, params: Object) -> Object:
     """Change what the parameters name; emits customer.updated when something differs."""
     before = world.store.get(KIND, customer_id)
     changes: Object = {name: emptied(params[name]) for name in PLAIN if name in params}
+    if "address" in params:
+        changes["address"] = _address(params["address"])
     if "metadata" in params:
         changes["metadata"] = merged_metadata(before["metadata"], params["metadata"])
     if "invoice_settings" in params and "default_payment_method" in params["invoice_settings"]:
         chosen = emptied(params["invoice_settings"]["default_payment_method"])
         changes["invoice_settings"] = {**before["invoice_settings"], "default_payment_method": chosen}
     return change(world, customer_id, **changes)
+
+
+def _address(given: Object | str | None) -> Object | None:
+    return {name: emptied(value) for name, value in given.items()} if isinstance(given, dict) else None
 
 
 def change(world: World, customer_id: str, **values: Any) -> Object:
