@@ -8,7 +8,7 @@ TEST_LINES_MAX = 600
 LONGER = {
     "packages/tenancy/src/roomtone_tenancy/errors.py": (405, "every error of the library under the tree that shows them"),
     "packages/tenancy/src/roomtone_tenancy/tenancy.py": (590, "the facade: every verb of the library, most of it docstrings"),
-    "packages/billing/src/roomtone_billing/account.py": (420, "the facade of one account: every verb, most of it docstrings"),
+    "packages/billing/src/roomtone_billing/account.py": (450, "the facade of one account: every verb, most of it docstrings"),
     "packages/billing/src/roomtone_billing/errors.py": (480, "every error of the library under the tree that shows them"),
     "packages/billing/src/roomtone_billing/billing.py": (340, "the facade: every verb of the library, most of it docstrings"),
 }
