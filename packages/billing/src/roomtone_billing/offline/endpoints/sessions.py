@@ -15,11 +15,12 @@ CHECKOUT = (
     "mode line_items.price line_items.quantity customer customer_email client_reference_id success_url cancel_url metadata locale "
     "automatic_tax.enabled expires_at payment_method_types payment_method_collection billing_address_collection ui_mode expand "
     "subscription_data.metadata subscription_data.description line_items.price_data discounts allow_promotion_codes currency "
-    "customer_creation setup_intent_data.description setup_intent_data.metadata payment_intent_data.description payment_intent_data.metadata "
-    "payment_intent_data.receipt_email payment_intent_data.statement_descriptor payment_intent_data.setup_future_usage "
-    "payment_intent_data.transfer_group payment_intent_data.application_fee_amount payment_intent_data.transfer_data.destination "
-    "payment_intent_data.on_behalf_of subscription_data.application_fee_percent subscription_data.transfer_data.destination "
-    "subscription_data.trial_period_days subscription_data.trial_end subscription_data.trial_settings"
+    "customer_creation setup_intent_data.description setup_intent_data.metadata payment_intent_data.description "
+    "payment_intent_data.metadata payment_intent_data.receipt_email payment_intent_data.statement_descriptor "
+    "payment_intent_data.setup_future_usage payment_intent_data.transfer_group payment_intent_data.application_fee_amount "
+    "payment_intent_data.transfer_data.destination payment_intent_data.on_behalf_of subscription_data.application_fee_percent "
+    "subscription_data.transfer_data.destination subscription_data.trial_period_days subscription_data.trial_end "
+    "subscription_data.trial_settings"
 )
 CONFIGURATION = (
     "business_profile default_return_url metadata name expand features.customer_update features.invoice_history "
