@@ -138,3 +138,31 @@ def test_credit_is_handed_on_and_told_of(ledger, funded):
 
     assert ([event.data["available"] for event in told], left) == ([40], [])
     assert ledger.balance(f"{funded}-other").available == 60
+
+
+def test_a_hold_that_another_process_made_is_settled(ledger, funded, engine, card, clock):
+    other = AiCredits(engine, rate_card=card, clock=clock)
+    hold = other.hold(funded, model="unit", estimate=Usage(input_tokens=60), key="turn")
+
+    settlement = run(lambda credits_: credits_.settle(hold.id, Usage(input_tokens=25)), ledger)
+
+    assert (settlement.charged, ledger.balance(funded).available) == (25, 75)
+
+
+def test_more_accounts_than_threads_are_served_together(ledger, funded):
+    accounts = [f"{funded}-{number}" for number in range(5)]
+    for name in accounts:
+        ledger.grant(None, name, amount=100, key="fund")
+
+    async def work():
+        async with AsyncAiCredits(ledger, threads=2) as credits_:
+            charges = [
+                credits_.charge(name, model="unit", usage=Usage(input_tokens=2), key=f"work {number}")
+                for number in range(40)
+                for name in accounts
+            ]
+            await asyncio.gather(*charges)
+
+    asyncio.run(work())
+
+    assert [ledger.balance(name).available for name in accounts] == [20] * 5

@@ -138,7 +138,9 @@ class AsyncAiCredits:
 
         Raises: LedgerBusy when too many wait for the account.
         """
-        account = act.account if act.account is not None else await self._in_thread(self.credits.ledger.account_of, act.hold_ids[0])
+        account = act.account if act.account is not None else self.credits.ledger.known_account_of(act.hold_ids[0])
+        if account is None:
+            account = await self._in_thread(self.credits.ledger.account_of, act.hold_ids[0])
         ticket = _Ticket(act)
         waiting = self._waiting.get(account)
         if waiting is None:

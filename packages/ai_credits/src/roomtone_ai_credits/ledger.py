@@ -77,9 +77,13 @@ class Ledger:
                 return answer
         raise AssertionError("an account is made by one of two who try")
 
+    def known_account_of(self, hold_id: str) -> str | None:
+        """Return whose hold this is, if this process has held or looked for it lately; reads nothing."""
+        return self._accounts.get(hold_id)
+
     def account_of(self, hold_id: str) -> str:
         """Return whose hold this is. Raises: UnknownHold."""
-        if (known := self._accounts.get(hold_id)) is not None:
+        if (known := self.known_account_of(hold_id)) is not None:
             return known
         query = select(ACCOUNT.c.account).join(HOLD, HOLD.c.account_id == ACCOUNT.c.id).where(HOLD.c.id == hold_id)
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -62,7 +62,7 @@ class ModelRate(TokenPrices):
 
     def nano(self, usage: Usage) -> int:
         """Return the exact price of `usage` in nano-credits."""
-        reached = [step for step in self.steps if usage.prompt_tokens > step.above_tokens]
+        reached = [step for step in self.steps if usage.prompt_tokens > step.above_tokens] if self.steps else ()
         prices = max(reached, key=lambda step: step.above_tokens) if reached else self
         micro = usage.requests * self.request_micro + usage.images * self.image_micro
         return max(micro * NANO_PER_MICRO + prices.of_tokens(usage), self.minimum_micro * NANO_PER_MICRO)
