@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from roomtone_tenancy import Server, TenantState, errors
 from roomtone_tenancy.events import StepFinished
 from roomtone_tenancy.models import CredentialRow, TemplateRow
-from roomtone_tenancy.provisioners.sqlite import file_of
+from roomtone_tenancy.provisioners.sqlite_files import file_of
 
 WITH_A_ROW = """
     import sqlalchemy as sa

@@ -14,7 +14,7 @@ from roomtone_tenancy import PoolLimits, Server
 from roomtone_tenancy.doctor import Severity, Thresholds
 from roomtone_tenancy.life.stores import FolderStore
 from roomtone_tenancy.models import TenantRow
-from roomtone_tenancy.provisioners.sqlite import file_of
+from roomtone_tenancy.provisioners.sqlite_files import file_of
 from roomtone_tenancy.server import RUNTIME_SETTINGS
 
 

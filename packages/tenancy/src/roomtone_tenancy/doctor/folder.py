@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from ..provisioners.sqlite import file_of
+from ..provisioners.sqlite_files import file_of
 from ..sites import Site
 from .expected import Expected
 from .findings import Finding, Severity, shell

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -15,18 +14,13 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Dialect, Engine, NullPool, create_engine
 
 from .. import faults
-from ..errors import TemplateGone, UnsafePath
-from ..key import random_text
+from ..errors import TemplateGone
 from ..server import Server
 from . import FACT_SOURCES, Choose, Facts, Login, Place
+from .sqlite_files import cut_off, databases, file_of, unfinished, with_companions
 
-SUFFIX = ".sqlite3"
 WAIT_MS = 5_000
 _STAMP = "INSERT INTO tenancy_stamp (is_only, tenant_id) VALUES (1, ?)"
-_NAME = re.compile(r"[a-z0-9_]{1,63}", re.ASCII)
-_COMPANIONS = ("", "-wal", "-shm", "-journal")
-_UNFINISHED = ".unfinished"
-"""The folder below the server's in which files are made that are not whole yet: few at any time, while the server's may hold thousands."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +87,7 @@ class SqliteProvisioner:
 
     def names(self, prefix: str) -> Mapping[str, str]:
         """See `Provisioner.names`. A copy that was cut off belongs to the database that it was to become."""
-        paths = [*self.folder.glob(f"{prefix}*{SUFFIX}*"), *self.folder.joinpath(_UNFINISHED).glob(f"{prefix}*{SUFFIX}*")]
-        return {path.name.partition(SUFFIX)[0]: "file" for path in paths if not path.name.endswith(_COMPANIONS[1:])}
+        return dict.fromkeys(databases(self.folder, prefix), "file")
 
     def open_databases(self) -> list[str]:
         """See `Provisioner.open_databases`: files have modes instead."""
@@ -102,36 +95,12 @@ class SqliteProvisioner:
 
     def size_bytes(self, database: str) -> int:
         """See `Provisioner.size_bytes`."""
-        paths = _with_companions(file_of(self.folder, database))
+        paths = with_companions(file_of(self.folder, database))
         return sum(path.stat().st_size for path in paths if path.exists())
 
     def backlog_bytes(self) -> int:
         """See `Provisioner.backlog_bytes`: to drop is to unlink."""
         return 0
-
-
-def file_of(folder: Path, database: str) -> Path:
-    """The database's file in the folder: a name that means the same on every file system, and no door to somewhere else.
-
-    Raises:
-        UnsafePath: the name has other characters than ours have, or a link bears it.
-    """
-    path = folder / f"{database}{SUFFIX}"
-    if not _NAME.fullmatch(database) or path.is_symlink():
-        raise UnsafePath(str(path))
-    return path
-
-
-def unfinished(path: Path) -> Path:
-    """A new name for what is to become this file, on the same file system."""
-    folder = path.parent / _UNFINISHED
-    folder.mkdir(exist_ok=True)
-    return folder / f"{path.name}.{random_text(8)}"
-
-
-def cut_off(path: Path) -> list[Path]:
-    """What was to become this file, and did not."""
-    return [*path.parent.joinpath(_UNFINISHED).glob(f"{path.name}.*")]
 
 
 class SqliteWorker:
@@ -159,7 +128,7 @@ class SqliteWorker:
     def drop_database(self, database: str) -> None:
         """See `Worker.drop_database`. The companions go too: a later file of this name must not replay them."""
         path = self._path(database)
-        for each in [*cut_off(path), *_with_companions(path)]:
+        for each in [*cut_off(path), *with_companions(path)]:
             each.unlink(missing_ok=True)
             faults.point("drop.file_removed")
         _sync(self.folder)
@@ -184,7 +153,7 @@ class SqliteWorker:
             each.unlink(missing_ok=True)
         if target.exists():
             return
-        for stale in _with_companions(target):
+        for stale in with_companions(target):
             stale.unlink(missing_ok=True)
         copy = unfinished(target)
         try:
@@ -271,10 +240,6 @@ def _facts(connection: sqlite3.Connection) -> Facts:
         is_there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [table]).fetchone()
         known[table] = "+".join(value for (value,) in connection.execute(query)) if is_there else None
     return Facts(stamp=known["tenancy_stamp"] or None, revision=known["alembic_version"] or None)
-
-
-def _with_companions(path: Path) -> list[Path]:
-    return [Path(f"{path}{end}") for end in _COMPANIONS]
 
 
 def _url(path: Path, *, mode: str) -> URL:

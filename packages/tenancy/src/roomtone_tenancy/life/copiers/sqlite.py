@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ... import faults
 from ...provisioners import Place
-from ...provisioners.sqlite import SqliteProvisioner, cut_off, file_of, unfinished
+from ...provisioners.sqlite import SqliteProvisioner
+from ...provisioners.sqlite_files import cut_off, file_of, unfinished, with_companions
 from ...server import Server
 from ..contents import Contents, TableContents
 from . import Door, Snapshot
@@ -24,7 +25,6 @@ REFUSAL = "tenancy: writes are refused while an operation goes on"
 _TABLES = (
     "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND sql NOT LIKE 'CREATE VIRTUAL%'"
 )
-_COMPANIONS = ("", "-wal", "-shm", "-journal")
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class SqliteCopier:
                 facts = {"tenant_id": _stamp(found), "revision": _revision(found), "contents": _contents(found)}
             yield Snapshot(kind="sqlite", chunks=_chunks(copy), **facts)  # type: ignore[arg-type]  # as named
         finally:
-            for end in _COMPANIONS:
-                Path(f"{copy}{end}").unlink(missing_ok=True)
+            for each in with_companions(copy):
+                each.unlink(missing_ok=True)
 
     def prepare(self, place: Place) -> None:
         """See `Copier.prepare`: a file appears when it is whole."""
@@ -109,7 +109,7 @@ class SqliteCopier:
 
     def _files(self, place: Place) -> list[Path]:
         path = self._path(place)
-        return [*cut_off(path), *(Path(f"{path}{end}") for end in _COMPANIONS)]
+        return [*cut_off(path), *with_companions(path)]
 
     def _path(self, place: Place) -> Path:
         return file_of(self.folder, place.database)

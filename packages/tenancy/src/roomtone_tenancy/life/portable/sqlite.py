@@ -12,7 +12,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ...provisioners import Place
-from ...provisioners.sqlite import SqliteProvisioner, file_of
+from ...provisioners.sqlite import SqliteProvisioner
+from ...provisioners.sqlite_files import file_of
 from ...server import Server
 from ..contents import BESIDE_THE_DATA
 from ..errors import NotPortable
