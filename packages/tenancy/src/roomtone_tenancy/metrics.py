@@ -36,7 +36,7 @@ class TenancyCollector(Collector):
     """Register it once for each `Tenancy` of a process: `REGISTRY.register(TenancyCollector(tenancy))`.
 
     Caches and connections are this process's own, read when it is scraped. What happened is counted from the events that this process
-    tells, from now on. What the catalog counts is the same for all processes: six queries, each with `Tenancy(catalog_timeout_s=...)`;
+    tells, from now on. What the catalog counts is the same for all processes: six queries within `Tenancy(catalog_timeout_s=...)`;
     if it cannot be asked, `tenancy_catalog_up` is 0 and the rest is there.
 
     Args:
