@@ -87,8 +87,8 @@ def test_a_damaged_backup_is_refused_and_the_tenant_stays_as_it_is(site, acme, s
     assert (acme.tenant("acme").state, acme.orphans(), acme.pending("restore")) == ("active", [], [])
 
 
-def test_50_of_50_restores_into_a_wrong_tenant_are_refused(sqlite_site, store, fill, names):
-    site, tenancy = sqlite_site, sqlite_site.tenancy(backups=store)
+def test_50_of_50_restores_into_a_wrong_tenant_are_refused(site, store, fill, names):
+    tenancy = site.tenancy(backups=store)
     keys = [f"t{number}" for number in range(8)]
     for key in keys:
         site.make(tenancy, key)
