@@ -156,10 +156,12 @@ class Ledger:
     def _transact_sqlite(self, account: str, acts: Sequence[Act[Any]]) -> list[Outcome]:
         with self._borrowed() as driver:
             # A host may have set up the driver to begin by itself.
-            if not driver.in_transaction:
+            is_ours = not driver.in_transaction
+            if is_ours:
                 driver.execute("BEGIN IMMEDIATE")
             needs = Needs.of(account, self._clock(), acts)
-            sqlite.lock(driver.executemany, needs)
+            if not is_ours:
+                sqlite.lock(driver.executemany, needs)
             self.reached("begun")
             page = Page.of(needs, sqlite.load(lambda sql, values: driver.execute(sql, values).fetchall(), needs))
             outcomes = carry_out(page.books, acts)

@@ -31,27 +31,24 @@ def load(ask: Ask, needs: Needs) -> Loaded:
     if not accounts:
         return Loaded()
     mine = accounts[0]["id"]
-    keys, ids = json.dumps(needs.hold_keys), json.dumps(needs.hold_ids)
-    wanted = (
-        "id IN (SELECT id FROM credits_hold WHERE account_id = ?1 AND state = 'open' AND expires_at <= ?2 "
-        "UNION SELECT id FROM credits_hold WHERE account_id = ?1 AND key IN (SELECT value FROM json_each(?3)) "
-        "UNION SELECT id FROM credits_hold WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?4)))"
-    )
-    parents = f"id IN (SELECT parent_id FROM credits_hold WHERE parent_id IS NOT NULL AND {wanted})"  # noqa: S608  # no input
-    wanted = f"({wanted} OR {parents})"
-    of_holds = (mine, _time(needs.now), keys, ids)
+    ids = _wanted(ask, mine, needs)
+    held = json.dumps(ids)
     entries: list[Mapping[str, Any]] = []
     postings: list[Mapping[str, Any]] = []
     if needs.entry_keys:
         which = "account_id = ? AND key IN (SELECT value FROM json_each(?))"
         entries = _rows(ask, models.ENTRY, which, (mine, json.dumps(needs.entry_keys)))
+    if entries:
         which = "account_id = ? AND seq IN (SELECT value FROM json_each(?))"
         postings = _rows(ask, models.POSTING, which, (mine, json.dumps([row["seq"] for row in entries])))
     numbers = json.dumps(sorted({row["lot"] for row in postings if row["lot"]}))
     which = "account_id = ?1 AND is_open OR account_id = ?1 AND NOT is_open AND number IN (SELECT value FROM json_each(?2))"
-    others = f"SELECT count(*), min(expires_at) FROM credits_hold WHERE account_id = ?1 AND state = 'open' AND NOT {wanted}"  # noqa: S608  # no input
-    count, first_end = ask(others, of_holds)[0]
-    holds = _rows(ask, models.HOLD, wanted, of_holds)
+    others = (
+        "SELECT count(*), min(expires_at) FROM credits_hold WHERE account_id = ? AND state = 'open' "
+        "AND id NOT IN (SELECT value FROM json_each(?))"
+    )
+    count, first_end = ask(others, (mine, held))[0]
+    holds = _rows(ask, models.HOLD, "id IN (SELECT value FROM json_each(?))", (held,)) if ids else []
     limits: list[Mapping[str, Any]] = []
     tallies: list[Mapping[str, Any]] = []
     if accounts[0]["limit_count"]:
@@ -71,6 +68,17 @@ def load(ask: Ask, needs: Needs) -> Loaded:
         other_holds=count,
         other_holds_end_at=_read_time(first_end),
     )
+
+
+def _wanted(ask: Ask, account_id: int, needs: Needs) -> list[str]:
+    """The ids of the holds that are asked for, of those that time has ended, and of what these were taken from."""
+    found = ask(
+        "SELECT id, parent_id FROM credits_hold WHERE account_id = ?1 AND state = 'open' AND expires_at <= ?2 "
+        "UNION SELECT id, parent_id FROM credits_hold WHERE account_id = ?1 AND key IN (SELECT value FROM json_each(?3)) "
+        "UNION SELECT id, parent_id FROM credits_hold WHERE account_id = ?1 AND id IN (SELECT value FROM json_each(?4))",
+        (account_id, _time(needs.now), json.dumps(needs.hold_keys), json.dumps(needs.hold_ids)),
+    )
+    return sorted({hold_id for ids in found for hold_id in ids if hold_id is not None})
 
 
 def create(ask: Ask, needs: Needs) -> int:
