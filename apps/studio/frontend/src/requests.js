@@ -15,6 +15,18 @@ document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
   if (ctx.request.method !== "GET") ctx.request.headers["X-CSRFToken"] = csrfToken();
 });
 
+// Who is led to another page asks for nothing meanwhile: one more answer would lead there again, in the middle of the first.
+let isLeaving = false;
+document.addEventListener("htmx:after:request", ({ detail: { ctx } }) => {
+  isLeaving ||= Boolean(ctx.hx?.redirect);
+});
+document.addEventListener("htmx:before:request", (event) => {
+  if (isLeaving) event.preventDefault();
+});
+window.addEventListener("pageshow", () => {
+  isLeaving = false;
+});
+
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx?.request) toast(word("offline"), "error");
 });

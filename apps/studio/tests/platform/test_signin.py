@@ -101,6 +101,20 @@ def test_a_handover_opens_its_studio_once(client_of, studio, services) -> None:
     assert second.get(f"/enter?token={token}").headers["Location"] == "/sign-in"
 
 
+def test_who_is_in_already_and_comes_again_keeps_the_session_and_its_forms(client_of, studio, services) -> None:
+    client = client_of(studio, signed_in=False)
+    seen = []
+    for _ in range(2):
+        with services.database.control() as db:
+            token = accounts.hand_over(db, accounts.find_user(db, studio.owner_email), tenant_key=studio.key)
+        client.get(f"/enter?token={token}")
+        client.get("/app/plan")
+        with client.session_transaction(base_url=f"http://{studio.host}") as session:
+            seen.append(dict(session))
+
+    assert seen[0] == seen[1]
+
+
 def test_a_handover_opens_no_other_studio(new_studio, client_of, services) -> None:
     one, other = new_studio(), new_studio()
     with services.database.control() as db:

@@ -25,14 +25,17 @@ ENTRIES_SHOWN = 12
 
 @pages.get("/enter")
 def enter() -> Response:
-    """Redeem the token that the platform gave, once, and go on to the app."""
-    audience = accounts.studio_audience(str(g.tenant_key))
+    """Redeem the token that the platform gave, once, and go on to the app.
+
+    Who is signed in here already stays so: a new cookie session would make the forms of pages that are open worthless.
+    """
+    audience, known = accounts.studio_audience(str(g.tenant_key)), g.get("actor")
     with control_db() as db:
         user = accounts.redeem_handover(db, request.args.get("token", ""), tenant_key=str(g.tenant_key))
-        token = accounts.start_sign_in(db, user, audience=audience, days=services().settings.session_days) if user else None
-    if token is None:
-        return redirect("/sign-in", 303)
-    remember(token)
+        if user is None:
+            return redirect("/sign-in", 303)
+        if known is None or known.user_id != user.public_id:
+            remember(accounts.start_sign_in(db, user, audience=audience, days=services().settings.session_days))
     return redirect(safe_next(request.args.get("next"), "/app"), 303)
 
 
