@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from benchmarks import ai_credits, fleet, offline_stripe, spine, tenancy
+from benchmarks import ai_credits, billing, fleet, offline_stripe, spine, tenancy
 from benchmarks.report import Result
 
 BENCHMARKS: dict[str, Callable[[bool], Result]] = {
     "ai_credits": ai_credits.run,
+    "billing": billing.run,
     "fleet": fleet.run,
     "offline_stripe": offline_stripe.run,
     "spine": spine.run,
