@@ -97,6 +97,8 @@ class Site:
         options.setdefault("servers", [Server("main", self.server_url)])
         options.setdefault("pools", PoolLimits(wait_s=1))
         options.setdefault("keys", self.keys)
+        if options.get("cache_ttl_s") == 0:
+            options.setdefault("listen", False)  # who asks each time must not begin to believe its memory when it hears the first news
         self.opened.append(Tenancy(self.engine(), migrations=self.migrations, **options))
         return self.opened[-1]
 
