@@ -6,6 +6,8 @@ import { minutesOf, nowIn, plusMinutes, timesIn } from "./clock.js";
 // After Okabe and Ito, warmed: told apart by people who see colours differently, and each has its room's name beside it.
 const COLORS = ["#2f7d6b", "#c9702c", "#4a72b0", "#a8527f", "#8a7a1f", "#3f8fb0"];
 const DEFAULT_MINUTES = 120;
+const GET_TRIES = 3;
+const GET_PAUSE_MS = 700;
 
 export class Day {
   constructor(host) {
@@ -90,8 +92,13 @@ export class Day {
   }
 }
 
-async function get(url) {
+// 503 passes: the studio's state changes, or the database was restarted.
+async function get(url, tries = GET_TRIES) {
   const response = await fetch(url, { headers: { Accept: "application/json" } });
+  if (response.status === 503 && tries > 1) {
+    await new Promise((resume) => setTimeout(resume, GET_PAUSE_MS));
+    return get(url, tries - 1);
+  }
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return response.json();
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from flask import Flask, Response, jsonify, make_response, redirect, render_template, request
 from flask_babel import gettext as _
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -22,6 +23,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(CatalogUnavailable, lambda _error: failure(503))
     app.register_error_handler(TooManyAttempts, _too_many)
     app.register_error_handler(Refused, lambda error: failure(409, str(error)))
+    app.register_error_handler(DBAPIError, _database)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
@@ -45,6 +47,16 @@ def _http(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error
     return failure(error.code)
+
+
+def _database(error: DBAPIError) -> Response:
+    """A connection that ended while the request was served, as all of a studio's do when its state changes, says nothing against it."""
+    if not error.connection_invalidated:
+        return _unexpected(error)
+    log.warning("connection ended", error=str(error.orig))
+    response = failure(503)
+    response.headers["Retry-After"] = "1"
+    return response
 
 
 def _unexpected(error: Exception) -> Response:
