@@ -4,7 +4,6 @@ import psycopg
 from sqlalchemy import event
 
 
-
 def test_a_connection_that_ends_within_a_request_is_a_503_and_the_next_request_is_served(studio_client, studio, services, control_url):
     tenancy, ended = services.database.tenancy, []
     with tenancy.use(studio.key), tenancy.session() as session:
