@@ -78,7 +78,7 @@ def test_a_worker_killed_while_it_provisions_leaves_a_studio_that_is_finished_la
     until(lambda: is_active(demo, slug), "the studio was never finished")
     assert open_studio(demo, browser, slug).status == 200
     assert demo.services.database.tenancy.orphans() == []
-    assert demo.services.credits.balance(slug).available == 50 * CREDIT
+    until(lambda: demo.services.credits.balance(slug).available == 50 * CREDIT, "the credits were never given")
 
 
 def test_a_web_server_killed_while_people_sign_up_loses_no_sign_up_that_it_acknowledged(demo) -> None:

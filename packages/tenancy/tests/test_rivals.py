@@ -21,7 +21,7 @@ def seed(session, tenant):
 
 
 @pytest.fixture
-def start(site):
+def start(site, tmp_path):
     """Start a worker file in a process of its own; `ended` on the result waits for it and gives its exit code."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["roomtone_tenancy", "roomtone_tenancy.provisioners.postgresql"])
@@ -30,6 +30,7 @@ def start(site):
         "server_url": site.server_url,
         "migrations": str(site.migrations),
         "keys": site.keys.to_text(),
+        "backups": str(tmp_path / "backups"),
     }
     processes = []
 
