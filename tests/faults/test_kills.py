@@ -16,9 +16,9 @@ from roomtone_tenancy import TenantState
 from studio.demo.browser import Browser, Page, PageError
 from studio.demo.customer import CARD, pay
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
-WITHIN_S = 60.0
+WITHIN_S = 150.0  # a dead worker's lease runs for 60 s, and whoever takes over may have paused for some more
 PASSWORD = "a quiet room with cables"
 
 
